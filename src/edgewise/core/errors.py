@@ -1,0 +1,31 @@
+"""The errors that edgewise raises on purpose: each says what, where, the value found, and what to do."""
+
+from __future__ import annotations
+
+
+class EdgewiseError(Exception):
+    """Something that the user can put right; the command line prints it without a traceback."""
+
+
+class ConfigError(EdgewiseError):
+    """A setting, recipe or flag is unknown, malformed or can't be combined with another."""
+
+
+class DataError(EdgewiseError):
+    """Images or labels are missing, unreadable or too few."""
+
+
+class GenotypeError(EdgewiseError):
+    """A genotype does not fit its space."""
+
+
+class RunError(EdgewiseError):
+    """A run folder is missing, foreign, damaged or can't be written."""
+
+
+class NonFiniteError(RunError):
+    """A loss, gradient or architecture parameter became infinite or NaN."""
+
+
+class ExportError(EdgewiseError):
+    """A network could not be written or does not agree with its exported copy."""
