@@ -1,1 +1,41 @@
-"""nn"""
+"""Modules: operations, cells, the derived network, the supernet and its mixed operations, their cost."""
+
+from edgewise.nn.auxiliary import AuxiliaryHead
+from edgewise.nn.cell import DerivedCell, reduction_layers
+from edgewise.nn.cost import Cost, count_params, measure_cost
+from edgewise.nn.drop_path import DropPath
+from edgewise.nn.factorized import FactorizedReduction
+from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffle
+from edgewise.nn.mixture import Mixture
+from edgewise.nn.network import Network, NetworkSpec
+from edgewise.nn.operations import OPERATIONS, operation
+from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
+from edgewise.nn.stems import Stem, StemName, choose_stem
+from edgewise.nn.supernet import SearchCell, Supernet, SupernetSpec
+
+__all__ = [
+    "OPERATIONS",
+    "AuxiliaryHead",
+    "Cost",
+    "DerivedCell",
+    "DropPath",
+    "FactorizedReduction",
+    "MixedOperation",
+    "Mixture",
+    "Network",
+    "NetworkSpec",
+    "PartialChannelEdge",
+    "ResidualNetwork",
+    "SearchCell",
+    "Stem",
+    "StemName",
+    "Supernet",
+    "SupernetSpec",
+    "channel_shuffle",
+    "choose_stem",
+    "count_params",
+    "measure_cost",
+    "operation",
+    "reduction_layers",
+    "residual_network_of_size",
+]

@@ -1,0 +1,73 @@
+"""The architecture parameters: a module of their own, apart from the weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edgewise.core.errors import NonFiniteError
+from edgewise.methods.relaxation import Softmax
+from edgewise.nn.mixture import Mixture
+from edgewise.spaces.space import CellSpace
+
+
+class ArchParameters(nn.Module):
+    """alpha [edges, primitives] for each cell type, and beta [edges] where edges are weighed.
+
+    Both start as 1e-3 * N(0, 1).
+
+    Args:
+        space: the space that is searched.
+        beta: whether there are edge weights.
+        generator: the random stream of the start values, on the CPU.
+
+    Source: DARTS and PC-DARTS, model_search.py of the authors' code.
+    """
+
+    def __init__(self, space: CellSpace, *, beta: bool, generator: torch.Generator) -> None:
+        super().__init__()
+        self.space = space
+        shape = (len(space.topology.edges), len(space.primitives))
+        self.alpha = nn.ParameterDict(
+            {name: nn.Parameter(1e-3 * torch.randn(shape, generator=generator)) for name in space.cell_types}
+        )
+        self.beta = nn.ParameterDict(
+            {name: nn.Parameter(1e-3 * torch.randn(shape[0], generator=generator)) for name in space.cell_types}
+            if beta
+            else {}
+        )
+
+    def mixture(self, relaxation: Softmax) -> dict[str, Mixture]:
+        """The mixture of each cell type, differentiable in alpha."""
+        return {name: relaxation.mixture(alpha) for name, alpha in self.alpha.items()}
+
+    def edge_weights(self) -> dict[str, Tensor] | None:
+        """The factor of each edge, [edges] a cell type: softmax of beta into each node; None without beta."""
+        if not len(self.beta):
+            return None
+        return {name: softmax_into_nodes(beta, self.space) for name, beta in self.beta.items()}
+
+    def check_finite(self, where: str) -> None:
+        """Raises NonFiniteError, naming edges, if an entry of alpha or beta is infinite or NaN."""
+        for kind, table in (("alpha", self.alpha), ("beta", self.beta)):
+            for name, values in table.items():
+                bad = ~torch.isfinite(values.detach())
+                if bad.any():
+                    rows = bad.view(bad.shape[0], -1).any(dim=1).nonzero().flatten().tolist()
+                    edges = ", ".join(str(row) for row in rows)
+                    raise NonFiniteError(
+                        f"{kind} of the {name} cell has {int(bad.sum())} non-finite entries of {bad.numel()} "
+                        f"{where} (edges {edges})"
+                    )
+
+
+def softmax_into_nodes(beta: Tensor, space: CellSpace) -> Tensor:
+    """Normalises [edges] values so that those of the edges into each node sum to 1.
+
+    Source: PC-DARTS, equation 4.
+    """
+    weights = torch.empty_like(beta)
+    for node in space.concat:
+        into = list(space.topology.into(node))
+        weights = weights.index_copy(0, torch.tensor(into, device=beta.device), torch.softmax(beta[into], dim=0))
+    return weights

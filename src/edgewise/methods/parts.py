@@ -1,0 +1,46 @@
+"""Small parts of a recipe that are settings alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+
+@dataclass(frozen=True)
+class PartialChannels:
+    """One channel in K goes through the mixed operations; the others pass.
+
+    Args:
+        k: K; 1 is DARTS.
+
+    Source: PC-DARTS §3.2; K = 4 on CIFAR, 2 on ImageNet.
+    """
+
+    k: Annotated[int, Ge(1)] = 4
+    kind: Literal["partial_channels"] = "partial_channels"
+
+
+@dataclass(frozen=True)
+class EdgeNormalisation:
+    """Edges have weights of their own, beta: softmax over the edges into a node.
+
+    Source: PC-DARTS §3.3.
+    """
+
+    kind: Literal["edge_normalisation"] = "edge_normalisation"
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """alpha and beta stay frozen for the first epochs, while the weights learn.
+
+    Args:
+        epochs: how many.
+
+    Source: PC-DARTS, train_search.py of the authors' code (15 of 50).
+    """
+
+    epochs: Annotated[int, Ge(0)] = 15
+    kind: Literal["warm_up"] = "warm_up"

@@ -1,0 +1,180 @@
+"""A recipe: a search method as a frozen set of orthogonal parts, with its constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Lt
+
+from edgewise.core.errors import ConfigError
+from edgewise.methods.derivation import TopEdges
+from edgewise.methods.gradient import FirstOrder
+from edgewise.methods.parts import EdgeNormalisation, PartialChannels, WarmUp
+from edgewise.methods.projection import Projection
+from edgewise.methods.relaxation import Softmax
+from edgewise.spaces.space import SPACES
+from edgewise.spaces.space import space as find_space
+
+Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The size of a search.
+
+    Args:
+        epochs: passes over the weights split.
+        batch_size: images in a weights batch and in an arch batch.
+        channels: C of the supernet.
+        layers: its cells.
+        arch_fraction: the share of the training images that trains alpha and beta.
+        trace_steps: whether the trace also keeps a line for each step.
+    """
+
+    epochs: Count = 50
+    batch_size: Annotated[int, Ge(2)] = 256
+    channels: Count = 16
+    layers: Annotated[int, Ge(3)] = 8
+    arch_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
+    trace_steps: bool = False
+
+
+@dataclass(frozen=True)
+class WeightsSettings:
+    """SGD of the supernet's weights: cosine from `lr` to `lr_min`, an epoch a step; gradient norm clipped."""
+
+    lr: Positive = 0.1
+    lr_min: NotNegative = 0.0
+    momentum: Share = 0.9
+    weight_decay: NotNegative = 3e-4
+    clip: Positive = 5.0
+
+
+@dataclass(frozen=True)
+class ArchSettings:
+    """Adam of alpha and beta, without clipping."""
+
+    lr: Positive = 6e-4
+    betas: tuple[Share, Share] = (0.5, 0.999)
+    weight_decay: NotNegative = 1e-3
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """The training of a derived network.
+
+    Args:
+        epochs: passes over all training images.
+        batch_size: images a batch.
+        channels: C of the network.
+        layers: its cells.
+        lr: SGD's learning rate at the start; cosine to `lr_min`, an epoch a step.
+        lr_min: see `lr`.
+        momentum: SGD's.
+        weight_decay: SGD's.
+        clip: largest gradient norm.
+        auxiliary: weight of the auxiliary head's loss; 0 for no head.
+        drop_path: probability at the end; rises linearly from 0.
+
+    Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.
+    """
+
+    epochs: Count = 600
+    batch_size: Annotated[int, Ge(2)] = 96
+    channels: Count = 36
+    layers: Annotated[int, Ge(3)] = 20
+    lr: Positive = 0.025
+    lr_min: NotNegative = 0.0
+    momentum: Share = 0.9
+    weight_decay: NotNegative = 3e-4
+    clip: Positive = 5.0
+    auxiliary: NotNegative = 0.4
+    drop_path: Share = 0.3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A search method. Parts that are None are absent.
+
+    Args:
+        name: what the command line calls it.
+        summary: one line.
+        space: the name of the space that is searched.
+        relaxation: from alpha to a mixture.
+        channels: partial channels.
+        edge_normalisation: edge weights beta.
+        gradient: how alpha's gradient is made.
+        projection: what is done with conflicting alpha gradients.
+        warm_up: how long alpha and beta stay frozen.
+        derivation: from alpha and beta to cells.
+        search: the size of the search.
+        weights: the optimiser of the weights.
+        arch: the optimiser of alpha and beta.
+        train: the training of the derived network.
+        sources: citation keys of the method.
+
+    Raises:
+        ConfigError: the parts can't be combined; says which, why, and what to drop.
+    """
+
+    name: str
+    summary: str = ""
+    space: str = "darts"
+    relaxation: Softmax = field(default_factory=Softmax)
+    channels: PartialChannels | None = None
+    edge_normalisation: EdgeNormalisation | None = None
+    gradient: FirstOrder = field(default_factory=FirstOrder)
+    projection: Projection | None = None
+    warm_up: WarmUp | None = None
+    derivation: TopEdges = field(default_factory=TopEdges)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    weights: WeightsSettings = field(default_factory=WeightsSettings)
+    arch: ArchSettings = field(default_factory=ArchSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    sources: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        faults = recipe_faults(self)
+        if faults:
+            raise ConfigError(f"recipe {self.name}: " + "; ".join(faults))
+
+    @property
+    def k(self) -> int:
+        """K of the partial channels; 1 without."""
+        return 1 if self.channels is None else self.channels.k
+
+    @property
+    def frozen_epochs(self) -> int:
+        """How many epochs alpha and beta stay frozen."""
+        return 0 if self.warm_up is None else self.warm_up.epochs
+
+
+def recipe_faults(recipe: Recipe) -> list[str]:
+    """Everything that keeps the parts from working together, a sentence each."""
+    faults = []
+    if recipe.space not in SPACES or not find_space(recipe.space).searchable:
+        known = ", ".join(name for name, space in SPACES.items() if space.searchable)
+        faults.append(f"space {recipe.space!r} can't be searched: choose one of {known}")
+    if recipe.frozen_epochs >= recipe.search.epochs:
+        faults.append(
+            f"warm_up.epochs = {recipe.frozen_epochs} leaves no epoch of search.epochs = {recipe.search.epochs} "
+            "in which alpha learns: lower warm_up.epochs, raise search.epochs, or drop it (warm_up=none)"
+        )
+    channels, k = recipe.search.channels, recipe.k
+    if channels % k or (channels // k) % 2:
+        faults.append(
+            f"search.channels = {channels} does not go with channels.k = {k}: a mixed operation needs an even "
+            f"number of channels / K; try search.channels = {2 * k * max(1, channels // (2 * k))}, or drop the "
+            "partial channels (channels=none)"
+        )
+    if recipe.train.channels % 2:
+        faults.append(f"train.channels = {recipe.train.channels} is odd: a factorised reduction halves it")
+    for name in ("weights", "train"):
+        section = getattr(recipe, name)
+        if section.lr_min > section.lr:
+            faults.append(f"{name}.lr_min = {section.lr_min} is above {name}.lr = {section.lr}")
+    return faults

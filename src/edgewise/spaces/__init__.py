@@ -1,0 +1,25 @@
+"""What can be found: cell topology, primitives, edge lengths, genotype and its JSON. Data only, no torch."""
+
+from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.published import PUBLISHED, published
+from edgewise.spaces.sampling import random_genotype
+from edgewise.spaces.space import AMOEBA, DARTS, SPACES, CellSpace, space
+from edgewise.spaces.topology import Direction, Topology
+from edgewise.spaces.validation import validate
+
+__all__ = [
+    "AMOEBA",
+    "DARTS",
+    "PUBLISHED",
+    "SPACES",
+    "Cell",
+    "CellSpace",
+    "Direction",
+    "Edge",
+    "Genotype",
+    "Topology",
+    "published",
+    "random_genotype",
+    "space",
+    "validate",
+]

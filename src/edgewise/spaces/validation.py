@@ -1,0 +1,120 @@
+"""Reads a genotype from untrusted data and names everything that is wrong with it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from edgewise.core.errors import GenotypeError
+from edgewise.spaces.genotype import FORMAT, Cell, Edge, Genotype
+from edgewise.spaces.space import SPACES, CellSpace
+
+
+def parse_genotype(data: Any, *, where: str) -> Genotype:
+    """Reads plain JSON types as a genotype and validates it; see `Genotype.from_dict`."""
+    faults: list[str] = []
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format", "no format") if isinstance(data, dict) else type(data).__name__
+        raise GenotypeError(f'{where}: expected an object with "format": "{FORMAT}", found {found!r}')
+    space = SPACES.get(str(data.get("space")))
+    if space is None:
+        raise GenotypeError(f"{where}: unknown space {data.get('space')!r}; known spaces: {', '.join(SPACES)}")
+    raw_cells = data.get("cells")
+    if not isinstance(raw_cells, dict) or set(raw_cells) != set(space.cell_types):
+        found = sorted(raw_cells) if isinstance(raw_cells, dict) else type(raw_cells).__name__
+        raise GenotypeError(
+            f"{where}: space {space.name} has the cells {', '.join(space.cell_types)}; found {found}"
+        )
+    cells = {}
+    for name in space.cell_types:
+        cell = _parse_cell(raw_cells[name], f"cells.{name}", faults)
+        if cell is not None:
+            faults += [f"cells.{name}: {fault}" for fault in cell_faults(cell, space)]
+            cells[name] = cell
+    if faults:
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        raise GenotypeError(f"{where} is not a valid genotype of space {space.name}:\n{lines}")
+    source = data.get("source")
+    return Genotype(space.name, cells, str(source) if source is not None else None)
+
+
+def _is_index(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _parse_cell(raw: Any, path: str, faults: list[str]) -> Cell | None:
+    if not isinstance(raw, dict):
+        faults.append(f"{path}: expected an object, found {type(raw).__name__}")
+        return None
+    before = len(faults)
+    for key in ("inputs", "nodes"):
+        if not _is_index(raw.get(key)):
+            faults.append(f"{path}.{key}: expected a whole number, found {raw.get(key)!r}")
+    concat = raw.get("concat")
+    if not isinstance(concat, list) or not all(_is_index(node) for node in concat):
+        faults.append(f"{path}.concat: expected a list of node numbers, found {concat!r}")
+    edges = []
+    raw_edges = raw.get("edges")
+    if not isinstance(raw_edges, list):
+        faults.append(f"{path}.edges: expected a list, found {raw_edges!r}")
+        return None
+    for i, edge in enumerate(raw_edges):
+        fits = isinstance(edge, dict) and _is_index(edge.get("source")) and _is_index(edge.get("target"))
+        if not fits or not isinstance(edge.get("primitive"), str):
+            faults.append(f"{path}.edges[{i}]: expected source, target and primitive, found {edge!r}")
+        else:
+            edges.append(Edge(edge["target"], edge["source"], edge["primitive"]))
+    if len(faults) > before or not isinstance(concat, list):
+        return None
+    return Cell(raw["inputs"], raw["nodes"], tuple(edges), tuple(concat))
+
+
+def cell_faults(cell: Cell, space: CellSpace) -> list[str]:
+    """Everything in which `cell` breaks the rules of `space`, a sentence each; empty for a valid cell."""
+    topology = space.topology
+    if (cell.inputs, cell.nodes) != (topology.inputs, topology.nodes):
+        return [
+            f"has {cell.inputs} inputs and {cell.nodes} nodes; "
+            f"space {space.name} has {topology.inputs} and {topology.nodes}"
+        ]
+    faults = [fault for edge in cell.edges for fault in _edge_faults(edge, space)]
+    for node in space.concat:
+        count = len(cell.into(node))
+        if count != space.edges_per_node:
+            faults.append(f"node {node} has {count} incoming edges; expected {space.edges_per_node}")
+        sources = [edge.source for edge in cell.into(node)]
+        if len(set(sources)) != len(sources) and not space.free_concat:
+            faults.append(f"node {node} takes the same source twice: {sources}")
+    if space.free_concat:
+        outside = sorted(set(cell.concat) - set(space.concat))
+        if outside or not cell.concat or len(set(cell.concat)) != len(cell.concat):
+            faults.append(f"concat {list(cell.concat)} must name inner nodes, once each")
+    elif cell.concat != space.concat:
+        faults.append(f"concat is {list(cell.concat)}; expected {list(space.concat)}")
+    return faults
+
+
+def _edge_faults(edge: Edge, space: CellSpace) -> list[str]:
+    faults = []
+    name = f"edge {edge.source}->{edge.target}"
+    if edge.primitive == "none":
+        faults.append(f"{name}: `none` can't stand in a derived cell")
+    elif edge.primitive not in space.primitives:
+        near = get_close_matches(edge.primitive, space.derivable, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(space.derivable)}"
+        faults.append(f"{name}: unknown primitive {edge.primitive!r}; {hint}")
+    last = space.concat[-1]
+    if edge.target < space.topology.inputs or edge.target > last:
+        faults.append(f"{name}: the target must be an inner node, {space.concat[0]} to {last}")
+    elif edge.source >= edge.target:
+        faults.append(f"{name}: the source must be an earlier node than the target")
+    return faults
+
+
+def validate(genotype: Genotype) -> Genotype:
+    """Returns `genotype` unchanged if it fits its space.
+
+    Raises:
+        GenotypeError: it does not; every fault is named.
+    """
+    return parse_genotype(genotype.to_dict(), where="genotype")
