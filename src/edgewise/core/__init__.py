@@ -9,6 +9,9 @@ from edgewise.core.errors import (
     NonFiniteError,
     RunError,
 )
+from edgewise.core.settings import build, dump, merge
+from edgewise.core.settings_sets import apply_sets
+from edgewise.core.settings_toml import from_toml, to_toml
 from edgewise.core.streams import Streams
 
 __all__ = [
@@ -20,4 +23,10 @@ __all__ = [
     "NonFiniteError",
     "RunError",
     "Streams",
+    "apply_sets",
+    "build",
+    "dump",
+    "from_toml",
+    "merge",
+    "to_toml",
 ]
