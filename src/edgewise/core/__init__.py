@@ -9,6 +9,7 @@ from edgewise.core.errors import (
     NonFiniteError,
     RunError,
 )
+from edgewise.core.folder import RunFolder
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml, to_toml
@@ -22,6 +23,7 @@ __all__ = [
     "GenotypeError",
     "NonFiniteError",
     "RunError",
+    "RunFolder",
     "Streams",
     "apply_sets",
     "build",
