@@ -144,9 +144,9 @@ def test_trace_and_timings_are_two_files(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path) as run:
         run.append_trace({"epoch": 0})
         run.append_trace({"epoch": 1})
-        run.append_timings({"seconds": 1.0})
+        run.append_timing({"seconds": 1.0})
         run.truncate_trace(1)
-        run.append_timings({"seconds": 2.0})
+        run.append_timing({"seconds": 2.0})
         assert run.read_trace() == [{"epoch": 0}]
         run.truncate_timings(1)
         assert run.read_timings() == [{"seconds": 1.0}]

@@ -10,9 +10,10 @@ from edgewise.core.errors import (
     RunError,
 )
 from edgewise.core.folder import RunFolder
-from edgewise.core.settings import build, dump, merge
+from edgewise.core.progress import Phase, PlainProgress, Progress, SilentProgress, make_progress
+from edgewise.core.settings import build, dump, merge, to_toml
 from edgewise.core.settings_sets import apply_sets
-from edgewise.core.settings_toml import from_toml, to_toml
+from edgewise.core.settings_toml import from_toml
 from edgewise.core.streams import Streams
 
 __all__ = [
@@ -22,13 +23,18 @@ __all__ = [
     "ExportError",
     "GenotypeError",
     "NonFiniteError",
+    "Phase",
+    "PlainProgress",
+    "Progress",
     "RunError",
     "RunFolder",
+    "SilentProgress",
     "Streams",
     "apply_sets",
     "build",
     "dump",
     "from_toml",
+    "make_progress",
     "merge",
     "to_toml",
 ]

@@ -193,7 +193,7 @@ class RunFolder:
         """Cuts the trace back to its first `keep` records; raises RunError if there are fewer."""
         self._trace.truncate(keep)
 
-    def append_timings(self, record: Mapping[str, Any]) -> None:
+    def append_timing(self, record: Mapping[str, Any]) -> None:
         """Adds a record to the timings."""
         self._timings.append(record)
 

@@ -217,6 +217,13 @@ def dump(obj: Any) -> dict[str, Any]:
     }
 
 
+def to_toml(obj: Any) -> str:
+    """The TOML text of a settings object, all values written out; raises ConfigError as `dump` does."""
+    import tomli_w
+
+    return tomli_w.dumps(dump(obj))
+
+
 def _plain(value: Any, optional: bool, path: str) -> Any:
     if dataclasses.is_dataclass(value):
         return dump(value)

@@ -1,4 +1,4 @@
-"""Settings as TOML text: written with every value spelt out, read with errors that name file, line and column."""
+"""TOML read with errors that name file, line and column."""
 
 from __future__ import annotations
 
@@ -8,18 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core.errors import ConfigError
-from edgewise.core.settings import dump
-
-
-def to_toml(obj: Any) -> str:
-    """The TOML text of a settings object, all values written out.
-
-    Args:
-        obj: a settings dataclass.
-    """
-    import tomli_w
-
-    return tomli_w.dumps(dump(obj))
 
 
 def from_toml(source: Path | str) -> dict[str, Any]:
