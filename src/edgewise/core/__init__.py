@@ -1,5 +1,6 @@
 """Errors, progress, random streams, citations, settings and run folders; imports nothing of ours."""
 
+from edgewise.core.citations import CITATIONS, Citation
 from edgewise.core.errors import (
     ConfigError,
     DataError,
@@ -17,6 +18,8 @@ from edgewise.core.settings_toml import from_toml
 from edgewise.core.streams import Streams
 
 __all__ = [
+    "CITATIONS",
+    "Citation",
     "ConfigError",
     "DataError",
     "EdgewiseError",
