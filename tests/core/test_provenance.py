@@ -18,7 +18,6 @@ from edgewise.core.provenance import (
     git_state,
     now,
     peak_memory_bytes,
-    provenance,
     reset_peak_memory,
     versions,
 )
@@ -71,11 +70,11 @@ def test_the_time_is_utc_and_now() -> None:
     assert abs(datetime.fromisoformat(now()) - datetime.now(UTC)) < timedelta(seconds=2)
 
 
-def test_everything_is_in_one_table() -> None:
-    found = provenance("cpu")
-    assert list(found) == ["versions", "git", "device", "device_name", "threads", "started"]
-    assert (found["device"], found["threads"]) == ("cpu", torch.get_num_threads())
-    assert found["device_name"] == device_name("cpu") != ""
+def test_a_processor_is_named_as_the_system_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda _: "processor\t: 0\nmodel name\t: Abacus 9: fast\n")
+    assert device_name("cpu") == "Abacus 9: fast"
+    monkeypatch.setattr(Path, "read_text", lambda _: "")
+    assert device_name("cpu") == (platform.processor() or platform.machine())
 
 
 def test_the_peak_of_the_process_rises_with_memory_and_falls_with_a_reset() -> None:

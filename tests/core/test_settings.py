@@ -218,6 +218,11 @@ def test_merge_goes_table_by_table_and_leaves_its_arguments_alone() -> None:
     merged = merge(base, over)
     merged["c"].append(9)
     merged["a"]["y"]["w"] = 0
+    assert base["c"] == [1]
+    untouched = merge(base, {})
+    untouched["a"]["x"] = 9
+    untouched["c"].append(9)
+    assert base == {"a": {"x": 1, "y": {"z": 2}}, "b": "none", "c": [1]}
     assert over == {"a": {"y": {"w": 3}}, "b": {"q": 1}, "c": [2]}
 
 

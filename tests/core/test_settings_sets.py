@@ -85,9 +85,11 @@ def test_what_is_no_toml_value_or_does_not_fit_is_text(text: str, value: str | N
 
 
 def test_the_last_of_two_sets_wins_and_the_table_given_is_left_alone() -> None:
-    data = {"inner": {"size": 1}}
-    assert apply_sets(data, Recipe, ["inner.size=2", "inner.size=4"]) == {"inner": {"size": 4}}
-    assert data == {"inner": {"size": 1}}
+    data = {"inner": {"size": 1}, "sizes": [1]}
+    changed = apply_sets(data, Recipe, ["inner.size=2", "inner.size=4"])
+    assert changed == {"inner": {"size": 4}, "sizes": [1]}
+    changed["sizes"].append(2)
+    assert data == {"inner": {"size": 1}, "sizes": [1]}
 
 
 def test_an_optional_part_is_removed_and_made_from_its_defaults() -> None:
@@ -140,6 +142,7 @@ def test_an_absent_union_asks_for_its_kind_first() -> None:
         ("order=random", "elsewhere: projection.order"),
         ("epochs.x=3", "epochs is no part with settings of its own: write --set epochs=value"),
         ("epochs=2.5", "epochs: must be a valid integer (value found: 2.5)"),
+        ("epochs=1\nlr = 2", "epochs: must be a valid integer (value found: '1\\nlr = 2')"),
         ("epochs=none", "epochs: must be a valid integer (value found: 'none')"),
         ("epochs=true", "epochs: must be a valid integer (value found: true)"),
         ("lr=nan", "lr: must be a finite number (value found: nan)"),

@@ -12,6 +12,7 @@ from edgewise.core.errors import (
 )
 from edgewise.core.folder import RunFolder
 from edgewise.core.progress import Phase, PlainProgress, Progress, SilentProgress, make_progress
+from edgewise.core.provenance import device_name, git_state, peak_memory_bytes, reset_peak_memory, versions
 from edgewise.core.settings import build, dump, merge, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
@@ -35,9 +36,14 @@ __all__ = [
     "Streams",
     "apply_sets",
     "build",
+    "device_name",
     "dump",
     "from_toml",
+    "git_state",
     "make_progress",
     "merge",
+    "peak_memory_bytes",
+    "reset_peak_memory",
     "to_toml",
+    "versions",
 ]

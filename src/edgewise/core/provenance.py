@@ -17,24 +17,6 @@ if TYPE_CHECKING:
 _PACKAGES = ("torch", "numpy", "datasets", "accelerate")
 
 
-def provenance(device: torch.device | str) -> dict[str, Any]:
-    """What `run.json` says about where a run took place.
-
-    Args:
-        device: the device of the run.
-    """
-    import torch
-
-    return {
-        "versions": versions(),
-        "git": git_state(),
-        "device": str(device),
-        "device_name": device_name(device),
-        "threads": torch.get_num_threads(),
-        "started": now(),
-    }
-
-
 def versions() -> dict[str, str]:
     """The versions of Python, of edgewise, of the packages that numbers depend on, and the platform."""
     import edgewise
