@@ -151,6 +151,6 @@ def nearest(name: object, known: Iterable[object]) -> str:
     """A hint for a misspelt name: the nearest known one, and all of them."""
     names = [str(choice) for choice in known]
     by_lower = {choice.lower(): choice for choice in names}
-    close = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1)
     guess = f"nearest: {by_lower[close[0]]}; " if close else ""
     return f"{guess}allowed: {', '.join(names) if names else 'nothing'}"
