@@ -1,5 +1,7 @@
 """edgewise: neural architecture search that learns which operation belongs on which edge of a cell."""
 
-__all__ = ["__version__"]
+import lazy_loader
 
 __version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

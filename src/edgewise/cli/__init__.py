@@ -1,1 +1,3 @@
-"""cli"""
+"""The `edgewise` command."""
+
+__all__: list[str] = []

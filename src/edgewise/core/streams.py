@@ -41,7 +41,6 @@ class Streams:
         return {name: generator.get_state() for name, generator in self._generators.items()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Puts every stream back to a recorded position; streams that were not recorded start anew."""
-        self._generators.clear()
+        """Puts every recorded stream back to its position; whoever holds a generator sees it move."""
         for name, position in state.items():
             self.generator(name).set_state(position)

@@ -1,6 +1,7 @@
 """The parts of a search method and the recipes that combine them."""
 
 from edgewise.methods.arch import ArchParameters, softmax_into_nodes
+from edgewise.methods.cite import citations
 from edgewise.methods.conflicts import CONFLICT_COSINE, ConflictMeter
 from edgewise.methods.derivation import TopEdges, derive
 from edgewise.methods.gradient import ArchGradient, FirstOrder
@@ -33,6 +34,7 @@ __all__ = [
     "TrainSettings",
     "WarmUp",
     "WeightsSettings",
+    "citations",
     "derive",
     "recipe",
     "softmax_into_nodes",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from edgewise.methods.arch import ArchParameters
+
+Differentiate = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,18 @@ class FirstOrder:
 
     kind: Literal["first_order"] = "first_order"
 
-    def gradient(self, loss: Tensor, arch: ArchParameters) -> ArchGradient:
+    def gradient(self, loss: Tensor, arch: ArchParameters, differentiate: Differentiate) -> ArchGradient:
         """Differentiates the loss of the arch batch.
 
         Args:
             loss: a scalar with a graph that reaches alpha and beta.
             arch: the architecture parameters.
+            differentiate: as `torch.autograd.grad`, for the run's device and precision.
         """
-        names = list(arch.alpha)
-        with_beta = list(arch.beta)
-        inputs = [arch.alpha[name] for name in names] + [arch.beta[name] for name in with_beta]
-        gradients = torch.autograd.grad(loss, inputs)
+        inputs = [*arch.alpha.values(), *arch.beta.values()]
+        gradients = differentiate(loss, inputs)
+        count = len(arch.alpha)
         return ArchGradient(
-            alpha=dict(zip(names, gradients[: len(names)], strict=True)),
-            beta=dict(zip(with_beta, gradients[len(names) :], strict=True)),
+            alpha=dict(zip(arch.alpha, gradients[:count], strict=True)),
+            beta=dict(zip(arch.beta, gradients[count:], strict=True)),
         )

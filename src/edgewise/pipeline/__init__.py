@@ -1,1 +1,26 @@
-"""pipeline"""
+"""One whole run: search, derive, train, test, export, report."""
+
+from edgewise.pipeline.api import run, search, train
+from edgewise.pipeline.estimate import PhaseEstimate, duration, estimate
+from edgewise.pipeline.presets import PRESETS
+from edgewise.pipeline.run import Options, RunResult, resume, start
+from edgewise.pipeline.settings import Settings, resolve
+from edgewise.pipeline.summary import COLUMNS, summary_rows
+
+__all__ = [
+    "COLUMNS",
+    "PRESETS",
+    "Options",
+    "PhaseEstimate",
+    "RunResult",
+    "Settings",
+    "duration",
+    "estimate",
+    "resolve",
+    "resume",
+    "run",
+    "search",
+    "start",
+    "summary_rows",
+    "train",
+]

@@ -1,6 +1,6 @@
 """What can be found: cell topology, primitives, edge lengths, genotype and its JSON. Data only, no torch."""
 
-from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.genotype import Cell, Edge, Genotype, describe_cell
 from edgewise.spaces.published import PUBLISHED, published
 from edgewise.spaces.sampling import random_genotype
 from edgewise.spaces.space import AMOEBA, DARTS, SPACES, CellSpace, space
@@ -18,6 +18,7 @@ __all__ = [
     "Edge",
     "Genotype",
     "Topology",
+    "describe_cell",
     "published",
     "random_genotype",
     "space",

@@ -86,6 +86,14 @@ class Cell:
         }
 
 
+def describe_cell(statistics: Mapping[str, int]) -> str:
+    """Skips, pools, parametrised operations and depth of `Cell.statistics`, in words."""
+    return (
+        f"{statistics['skips']} skip, {statistics['pools']} pool, {statistics['parametrised']} parametrised, "
+        f"depth {statistics['depth']}"
+    )
+
+
 @dataclass(frozen=True)
 class Genotype:
     """A cell for every cell type of a space; equal cells make equal genotypes, whatever their source."""

@@ -1,0 +1,20 @@
+from .core import EdgewiseError as EdgewiseError
+from .export import Classifier as Classifier
+from .export import load_network as load
+from .methods import RECIPES as RECIPES
+from .methods import Projection as Projection
+from .methods import Recipe as Recipe
+from .pipeline import Options as Options
+from .pipeline import RunResult as RunResult
+from .pipeline import Settings as Settings
+from .pipeline import resolve as resolve
+from .pipeline import resume as resume
+from .pipeline import run as run
+from .pipeline import search as search
+from .pipeline import start as start
+from .pipeline import train as train
+from .spaces import PUBLISHED as PUBLISHED
+from .spaces import Genotype as Genotype
+from .spaces import published as published
+
+__version__: str

@@ -1,0 +1,79 @@
+"""The entry point: the table of commands, and errors without a traceback."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from edgewise.cli import lists, runs, saved
+from edgewise.core.errors import EdgewiseError
+
+EPILOG = (
+    "Start with `edgewise run`: it searches on the digits of scikit-learn, trains what it found, "
+    "and writes a report, in minutes on a CPU."
+)
+
+app = typer.Typer(
+    name="edgewise",
+    help="Finds small convolutional networks for labelled images by differentiable architecture search.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+recipes = typer.Typer(no_args_is_help=True, help="The methods: list them, show their settings, cite them.")
+spaces = typer.Typer(no_args_is_help=True, help="The spaces that can be searched or read.")
+
+app.command("run", epilog=runs.RUN_EXAMPLES)(runs.run)
+app.command("search", epilog=runs.SEARCH_EXAMPLES)(runs.search)
+app.command("derive", epilog=saved.DERIVE_EXAMPLES)(saved.derive)
+app.command("train", epilog=runs.TRAIN_EXAMPLES)(runs.train)
+app.command("test", epilog=saved.TEST_EXAMPLES)(saved.test_network)
+app.command("export", epilog=saved.EXPORT_EXAMPLES)(saved.export)
+app.command("report", epilog=saved.REPORT_EXAMPLES)(saved.report)
+app.command("check", epilog=lists.CHECK_EXAMPLES)(lists.check)
+recipes.command("ls", epilog=lists.LS_EXAMPLES)(lists.list_recipes)
+recipes.command("show", epilog=lists.SHOW_EXAMPLES)(lists.show_recipe)
+recipes.command("cite", epilog=lists.CITE_EXAMPLES)(lists.cite_recipe)
+spaces.command("ls", epilog=lists.SPACES_EXAMPLES)(lists.list_spaces)
+app.add_typer(recipes, name="recipes")
+app.add_typer(spaces, name="spaces")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from edgewise import __version__
+
+        typer.echo(f"edgewise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Finds small convolutional networks for labelled images by differentiable architecture search."""
+
+
+def main() -> None:
+    """Runs the command line; exits with 0, 1 for an error that was explained, or 130 after Ctrl-C."""
+    try:
+        app()
+    except EdgewiseError as error:
+        from edgewise.core.interrupt import Interrupted
+
+        stopped = isinstance(error, Interrupted)
+        print(str(error) if stopped else f"error: {error}", file=sys.stderr)
+        sys.exit(130 if stopped else 1)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

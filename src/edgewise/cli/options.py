@@ -1,0 +1,66 @@
+"""The options that commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class PrecisionChoice(StrEnum):
+    """`--precision`."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+class PresetChoice(StrEnum):
+    """`--preset`."""
+
+    tiny = "tiny"
+    small = "small"
+    paper = "paper"
+
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="digits, a hub name (cifar10, owner/name), an image folder, or a folder or glob of parquet files.",
+    ),
+]
+RecipeName = Annotated[
+    str,
+    typer.Option("--recipe", metavar="NAME|FILE.toml", help="The method; see `edgewise recipes ls`."),
+]
+Preset = Annotated[
+    PresetChoice | None,
+    typer.Option(
+        "--preset",
+        help="Sizes: tiny (CPU minutes; the default), small (CPU, under an hour on CIFAR-10), paper (the thesis's).",
+    ),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=V", help="One setting, such as search.epochs=30; may be repeated."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="The seed of every random stream.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Precision = Annotated[PrecisionChoice, typer.Option("--precision", help="fp32, or autocast to bf16 or fp16.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="The run folder; a new one under runs/ if left out."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in the folder.")]
+ImageSize = Annotated[
+    int | None,
+    typer.Option("--image-size", metavar="PIXELS", help="Resize and crop images to this side."),
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave unreadable images out; they are counted and listed.")
+]
+RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]

@@ -1,0 +1,189 @@
+"""Commands that make a run: run, search, train."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgewise.cli import options as opt
+from edgewise.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgewise.core.progress import Progress
+    from edgewise.pipeline import Options, RunResult, Settings
+    from edgewise.spaces import Genotype
+
+DEFAULT_RECIPE = "pc-darts-gp"
+
+RUN_EXAMPLES = """Examples:
+
+`edgewise run` (digits, two minutes on a CPU)
+
+`edgewise run --data photos/ --out runs/photos` (an image folder: train/ and test/, or classes alone)
+
+`edgewise run --data cifar10 --preset small --seed 1`
+
+`edgewise run --recipe pc-darts --set search.epochs=20 --set projection.order=symmetric`
+
+`edgewise run --resume runs/photos`
+"""
+SEARCH_EXAMPLES = """Examples:
+
+`edgewise search --data cifar10 --preset small --out runs/search`
+
+`edgewise search --recipe darts --set projection.direction=out`
+"""
+TRAIN_EXAMPLES = """Examples:
+
+`edgewise train runs/search/genotype.json --data cifar10 --preset small`
+
+`edgewise train PC_DARTS_cifar --data cifar10 --preset paper` (a published cell)
+"""
+
+
+def run(
+    data: opt.Data = None,
+    recipe: opt.RecipeName = DEFAULT_RECIPE,
+    preset: opt.Preset = None,
+    sets: opt.Sets = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "auto",
+    precision: opt.Precision = opt.PrecisionChoice.fp32,
+    out: opt.Out = None,
+    image_size: opt.ImageSize = None,
+    skip_bad: opt.SkipBad = False,
+    overwrite: opt.Overwrite = False,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was stopped or killed.")
+    ] = None,
+) -> None:
+    """Search, derive, train, test, export and report, in one run folder."""
+    if resume is not None:
+        _refuse_with_resume(
+            data is not None or bool(sets) or preset is not None or out is not None or recipe != DEFAULT_RECIPE
+        )
+        _resume(resume)
+        return
+    settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
+    _begin(settings, _options(seed, device, precision, overwrite=overwrite), out, command="run")
+
+
+def search(
+    data: opt.Data = None,
+    recipe: opt.RecipeName = DEFAULT_RECIPE,
+    preset: opt.Preset = None,
+    sets: opt.Sets = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "auto",
+    precision: opt.Precision = opt.PrecisionChoice.fp32,
+    out: opt.Out = None,
+    image_size: opt.ImageSize = None,
+    skip_bad: opt.SkipBad = False,
+    overwrite: opt.Overwrite = False,
+) -> None:
+    """Search only; ends with genotype.json and a report."""
+    settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
+    _begin(settings, _options(seed, device, precision, overwrite=overwrite), out, command="search")
+
+
+def train(
+    genotype: Annotated[
+        str,
+        typer.Argument(metavar="GENOTYPE", help="A genotype file, a run folder, or a published genotype's name."),
+    ],
+    data: opt.Data = None,
+    recipe: opt.RecipeName = DEFAULT_RECIPE,
+    preset: opt.Preset = None,
+    sets: opt.Sets = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "auto",
+    precision: opt.Precision = opt.PrecisionChoice.fp32,
+    out: opt.Out = None,
+    image_size: opt.ImageSize = None,
+    skip_bad: opt.SkipBad = False,
+    overwrite: opt.Overwrite = False,
+) -> None:
+    """Train the network of a genotype, test it once, export it."""
+    cells = read_genotype(genotype)
+    settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
+    _begin(settings, _options(seed, device, precision, overwrite=overwrite), out, command="train", genotype=cells)
+
+
+def read_genotype(name: str) -> Genotype:
+    """Reads a genotype from a file, a run folder or the published ones.
+
+    Raises:
+        GenotypeError: it is none of them, or not valid.
+    """
+    from edgewise.spaces import Genotype, published
+
+    path = Path(name)
+    if path.is_dir():
+        path = path / "genotype.json"
+    if path.is_file():
+        return Genotype.from_json(path.read_text(), where=str(path))
+    return published(name)
+
+
+def _refuse_with_resume(others: bool) -> None:
+    if others:
+        raise ConfigError(
+            "--resume goes on with a run as it began: leave --data, --recipe, --preset, --set and --out away"
+        )
+
+
+def _settings(
+    recipe: str,
+    preset: opt.PresetChoice | None,
+    data: str | None,
+    sets: list[str] | None,
+    image_size: int | None,
+    *,
+    skip_bad: bool,
+) -> Settings:
+    from edgewise.pipeline import resolve
+
+    extra = list(sets or [])
+    if image_size is not None:
+        extra.append(f"data.image_size={image_size}")
+    if skip_bad:
+        extra.append("data.skip_bad=true")
+    return resolve(recipe, preset=None if preset is None else preset.value, data=data, sets=extra)
+
+
+def _options(seed: int, device: str, precision: opt.PrecisionChoice, *, overwrite: bool) -> Options:
+    from edgewise.pipeline import Options
+
+    return Options(seed=seed, device=device, precision=precision.value, overwrite=overwrite)  # type: ignore[arg-type]
+
+
+def _begin(
+    settings: Settings, options: Options, out: Path | None, *, command: str, genotype: Genotype | None = None
+) -> None:
+    from edgewise.core.progress import make_progress
+    from edgewise.pipeline import start
+
+    progress = make_progress()
+    source = Path(settings.data.source.rstrip("/")).name.replace("*", "").replace(".parquet", "") or "data"
+    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{settings.name}-{source}-s{options.seed}"
+    result = start(settings, folder, options=options, command=command, genotype=genotype, progress=progress)
+    _conclude(result, progress)
+
+
+def _resume(folder: Path) -> None:
+    from edgewise.core.progress import make_progress
+    from edgewise.pipeline import resume
+
+    progress = make_progress()
+    _conclude(resume(folder, progress=progress), progress)
+
+
+def _conclude(result: RunResult, progress: Progress) -> None:
+    from edgewise.pipeline import COLUMNS, summary_rows
+
+    if result.results:
+        progress.table("Tested once, after training with the same budget", COLUMNS, summary_rows(result.results))
+    progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")

@@ -1,0 +1,124 @@
+"""Commands on what a run left behind: derive, test, export, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewise.cli import options as opt
+from edgewise.core.errors import RunError
+
+DERIVE_EXAMPLES = """Examples:
+
+`edgewise derive runs/search` (the last epoch)
+
+`edgewise derive runs/search --epoch 20 --out early.json`
+"""
+TEST_EXAMPLES = """Examples:
+
+`edgewise test runs/photos`
+
+`edgewise test runs/photos --data other-photos/ --device cuda`
+"""
+EXPORT_EXAMPLES = """Examples:
+
+`edgewise export runs/photos`
+
+`edgewise export runs/photos --out photos.onnx`
+"""
+REPORT_EXAMPLES = """Examples:
+
+`edgewise report runs/photos`
+"""
+
+
+def derive(
+    run: opt.RunFolderArgument,
+    epoch: Annotated[
+        int | None,
+        typer.Option("--epoch", help="The search epoch, from 0; the last one that is recorded by default."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; printed if left out.")
+    ] = None,
+) -> None:
+    """Derive the cells of an epoch of a search from its recorded alpha and beta."""
+    from edgewise.pipeline.derive import derive_epoch
+
+    genotype, found = derive_epoch(run, epoch)
+    if out is None:
+        typer.echo(genotype.to_json(), nl=False)
+        return
+    from edgewise.core.atomic import write_bytes
+
+    write_bytes(out, genotype.to_json().encode())
+    typer.echo(f"{out}: cells of epoch {found} of {run}")
+
+
+def test_network(
+    run: opt.RunFolderArgument,
+    data: opt.Data = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The seed that cuts the test images off; the run's by default.")
+    ] = None,
+    device: opt.Device = "auto",
+    precision: opt.Precision = opt.PrecisionChoice.fp32,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write all figures as JSON.")] = None,
+) -> None:
+    """Test a run's trained network on test images."""
+    import json
+    from dataclasses import asdict
+
+    from edgewise.core.atomic import write_bytes
+    from edgewise.core.compute import Compute
+    from edgewise.pipeline.testing import retest
+
+    result, names = retest(run, data=data, seed=seed, compute=Compute(device, precision.value))  # type: ignore[arg-type]
+    typer.echo(f"{result.images} test images: accuracy {result.top1:.2%}, loss {result.loss:.4f}")
+    for name, share in zip(names, result.per_class, strict=True):
+        typer.echo(f"  {name}: {'no images' if share is None else f'{share:.2%}'}")
+    if out is not None:
+        write_bytes(out, (json.dumps(asdict(result), indent=1) + "\n").encode())
+
+
+def export(
+    run: opt.RunFolderArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The ONNX file; network.onnx in the run by default."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", help="The seed of the images that the copies are compared on.")
+    ] = 0,
+) -> None:
+    """Export a run's trained network to ONNX and compare it with PyTorch."""
+    from edgewise.export import export_onnx, load_network
+
+    loaded = load_network(run)
+    target = out or run / "network.onnx"
+    check = export_onnx(loaded.network, loaded.facts, target, seed=seed)
+    typer.echo(
+        f"{target}: batches of {', '.join(map(str, check.batches))} images differ from PyTorch by at most "
+        f"{check.max_difference:.1e} (logits up to {check.scale:.1f})"
+    )
+
+
+def report(
+    run: opt.RunFolderArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The page; report.html in the run by default.")
+    ] = None,
+) -> None:
+    """Write the report page of a run anew."""
+    from edgewise.core.atomic import write_bytes
+    from edgewise.report import write_report
+
+    if not run.is_dir():
+        raise RunError(f"{run}: no such run folder; check the name")
+    page = write_report(run)
+    if out is not None:
+        write_bytes(out, page.read_bytes())
+        page = out
+    typer.echo(str(page))

@@ -1,0 +1,113 @@
+"""Where and how precisely numbers are computed: device, mixed precision, through accelerate."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Literal
+
+from edgewise.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import torch
+    from torch import Tensor
+
+Precision = Literal["fp32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
+
+
+class Compute:
+    """A device and a precision.
+
+    Args:
+        device: "auto" (an accelerator if there is one), "cpu", "cuda", "cuda:1", "mps", ...
+        precision: "fp32", or autocast to "bf16" or "fp16" (with a loss scaler).
+
+    Raises:
+        ConfigError: the device does not exist here, or can't do the precision.
+    """
+
+    def __init__(self, device: str = "auto", precision: Precision = "fp32") -> None:
+
+        if precision not in PRECISIONS:
+            raise ConfigError(f"--precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
+        self.device: torch.device = _find_device(device)
+        if precision == "fp16" and self.device.type == "cpu":
+            raise ConfigError("--precision fp16 needs an accelerator, and the device is cpu: use fp32 or bf16")
+        self.precision: Precision = precision
+        self._accelerator = _accelerator(self.device, precision)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context in which forward passes run."""
+        return self._accelerator.autocast()
+
+    def prepare_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """The optimiser with the loss scaler around it, where there is one."""
+        return self._accelerator.prepare_optimizer(optimizer, device_placement=False)
+
+    def backward(self, loss: Tensor) -> None:
+        """Fills the weights' gradients, scaled where there is a loss scaler."""
+        self._accelerator.backward(loss)
+
+    def gradients(self, loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """d loss / d inputs, unscaled, without touching any other gradient."""
+        import torch
+
+        scaler = self._accelerator.scaler
+        if scaler is None:
+            return torch.autograd.grad(loss, list(inputs))
+        scale = scaler.get_scale()
+        return tuple(gradient / scale for gradient in torch.autograd.grad(loss * scale, list(inputs)))
+
+    def clip(self, parameters: Iterable[Tensor], limit: float) -> Tensor:
+        """Clips the norm of all gradients together to `limit`; returns the norm before."""
+        norm = self._accelerator.clip_grad_norm_(list(parameters), limit)
+        assert norm is not None
+        return norm
+
+    def scaler_state(self) -> dict[str, float]:
+        """The loss scaler's state; empty without one."""
+        scaler = self._accelerator.scaler
+        return {} if scaler is None else scaler.state_dict()
+
+    def load_scaler_state(self, state: dict[str, float]) -> None:
+        """Restores `scaler_state`."""
+        scaler = self._accelerator.scaler
+        if scaler is not None and state:
+            scaler.load_state_dict(state)
+
+
+def _find_device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator if accelerator is not None else torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"--device {name!r} can't be used here ({reason}); use --device auto or --device cpu"
+        ) from None
+    return device
+
+
+def _accelerator(device: torch.device, precision: Precision):
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, PartialState
+
+    # accelerate keeps one state a process and refuses another precision or device; runs follow each other here.
+    wanted = {"fp32": "no"}.get(precision, precision)
+    if AcceleratorState._shared_state:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    elif PartialState._shared_state:
+        PartialState._reset_state()
+    if device.index is not None:
+        os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
+    else:
+        os.environ.pop("ACCELERATE_TORCH_DEVICE", None)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=wanted)

@@ -1,0 +1,82 @@
+"""The whole of edgewise in a few calls, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgewise.core.compute import Precision
+from edgewise.core.progress import Progress
+from edgewise.pipeline.run import Options, RunResult, start
+from edgewise.pipeline.settings import resolve
+from edgewise.spaces import Genotype
+
+
+def run(
+    data: str = "digits",
+    *,
+    out: Path | str,
+    recipe: str = "pc-darts-gp",
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    progress: Progress | None = None,
+) -> RunResult:
+    """Searches, derives, trains, tests, exports and reports.
+
+    Args:
+        data: "digits", a hub name, a folder of images, or a folder or glob of parquet files.
+        out: the run folder.
+        recipe: a recipe's name or a TOML file.
+        preset: "tiny", "small" or "paper".
+        sets: single settings, such as "search.epochs=30".
+        seed: of every random stream.
+        device: "auto", "cpu", "cuda", ...
+        precision: "fp32", "bf16" or "fp16".
+        progress: `edgewise.core.make_progress()` shows bars; silent by default.
+
+    Raises:
+        EdgewiseError: see `edgewise.pipeline.start`.
+    """
+    settings = resolve(recipe, preset=preset, data=data, sets=sets)
+    options = Options(seed=seed, device=device, precision=precision)
+    return start(settings, out, options=options, command="run", progress=progress)
+
+
+def search(
+    data: str = "digits",
+    *,
+    out: Path | str,
+    recipe: str = "pc-darts-gp",
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    progress: Progress | None = None,
+) -> RunResult:
+    """Searches only: ends with a genotype. Arguments as `run`."""
+    settings = resolve(recipe, preset=preset, data=data, sets=sets)
+    options = Options(seed=seed, device=device, precision=precision)
+    return start(settings, out, options=options, command="search", progress=progress)
+
+
+def train(
+    genotype: Genotype,
+    data: str = "digits",
+    *,
+    out: Path | str,
+    recipe: str = "pc-darts-gp",
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    progress: Progress | None = None,
+) -> RunResult:
+    """Trains, tests and exports the network of a genotype; `recipe.train` says how. Arguments as `run`."""
+    settings = resolve(recipe, preset=preset, data=data, sets=sets)
+    options = Options(seed=seed, device=device, precision=precision)
+    return start(settings, out, options=options, command="train", genotype=genotype, progress=progress)

@@ -1,0 +1,48 @@
+"""Derives the cells of any epoch of a search from its trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from edgewise.core import folder as files
+from edgewise.core.errors import RunError
+from edgewise.core.folder import RunFolder
+from edgewise.core.settings import build
+from edgewise.core.settings_toml import from_toml
+from edgewise.methods import ArchParameters
+from edgewise.methods import derive as derive_cells
+from edgewise.pipeline.settings import Settings
+from edgewise.spaces import Genotype, space
+
+
+def derive_epoch(path: Path | str, epoch: int | None = None) -> tuple[Genotype, int]:
+    """Derives the genotype of an epoch.
+
+    Args:
+        path: a run folder with a search.
+        epoch: counted from 0; the last recorded one if None.
+
+    Returns:
+        The genotype and its epoch.
+
+    Raises:
+        RunError: the run has no search, or not that epoch.
+    """
+    folder = RunFolder.open(path)
+    records = [record for record in folder.read_trace() if record["phase"] == "search"]
+    if not records:
+        raise RunError(f"{path}: no epoch of a search is recorded here: run `edgewise search` first")
+    wanted = records[-1]["epoch"] if epoch is None else epoch
+    chosen = [record for record in records if record["epoch"] == wanted]
+    if not chosen:
+        raise RunError(f"{path}: epoch {wanted} is not recorded; there are 0 to {records[-1]['epoch']}")
+    settings = build(Settings, from_toml(folder.file(files.RECIPE)))
+    arch = ArchParameters(space(settings.space), beta=chosen[0]["beta"] is not None, generator=torch.Generator())
+    with torch.no_grad():
+        for table, values in ((arch.alpha, chosen[0]["alpha"]), (arch.beta, chosen[0]["beta"] or {})):
+            for name, rows in values.items():
+                table[name].copy_(torch.tensor(rows))
+    source = f"edgewise {settings.name}, epoch {wanted} of {folder.path}"
+    return derive_cells(arch.space, arch, settings.relaxation, settings.derivation, source=source), wanted

@@ -1,0 +1,104 @@
+"""The networks that a run trains: the found one, and those it is compared with."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from edgewise.core.seeding import seeded
+from edgewise.core.streams import Streams
+from edgewise.data import Splits
+from edgewise.methods import Recipe
+from edgewise.nn import (
+    Cost,
+    Network,
+    NetworkSpec,
+    StemName,
+    count_params,
+    measure_cost,
+    residual_network_of_size,
+)
+from edgewise.spaces import Genotype, random_genotype, space
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network to train.
+
+    Args:
+        name: "found", "random" or "hand".
+        network: the module.
+        genotype: its cells; None for a network made by hand.
+        cost: of one image, without an auxiliary head.
+    """
+
+    name: str
+    network: nn.Module
+    genotype: Genotype | None
+    cost: Cost
+
+    def record(self) -> dict[str, Any]:
+        """What is known before the training."""
+        return {
+            "params": self.cost.params,
+            "macs": self.cost.macs,
+            "cells": None if self.genotype is None else self.genotype.statistics(),
+            "genotype": None if self.genotype is None else self.genotype.to_dict(),
+        }
+
+
+def network_spec(recipe: Recipe, splits: Splits, stem: StemName) -> NetworkSpec:
+    """The size of the derived network for these images."""
+    return NetworkSpec(
+        channels=recipe.train.channels,
+        layers=recipe.train.layers,
+        classes=splits.classes,
+        in_channels=splits.channels,
+        stem=stem,
+        auxiliary=recipe.train.auxiliary > 0,
+    )
+
+
+def build_candidate(
+    name: str, found: Genotype, recipe: Recipe, splits: Splits, *, stem: StemName, seed: int
+) -> Candidate:
+    """Builds the found network, a random one of the same space and size, or a residual one of as many weights.
+
+    Args:
+        name: "found", "random" or "hand".
+        found: the genotype of the search.
+        recipe: says channels and layers.
+        splits: say classes, image size and channels.
+        stem: the stem of all of them.
+        seed: of the start weights and of the random cell.
+    """
+    streams = Streams(seed)
+    spec = network_spec(recipe, splits, stem)
+    genotype: Genotype | None = found
+    if name == "random":
+        genotype = random_genotype(space(found.space), random.Random(streams.integer("random cell")))
+    with seeded(streams.integer(f"weights of {name}")):
+        if name == "hand":
+            genotype = None
+            network: nn.Module = residual_network_of_size(
+                measure_size(found, spec),
+                layers=spec.layers,
+                classes=spec.classes,
+                in_channels=spec.in_channels,
+                stem=stem,
+            )
+        else:
+            assert genotype is not None
+            network = Network(genotype, spec)
+    cost = measure_cost(network, image_size=splits.image_size, in_channels=splits.channels)
+    return Candidate(name, network, genotype, cost)
+
+
+def measure_size(genotype: Genotype, spec: NetworkSpec) -> int:
+    """Number of weights of a derived network without its auxiliary head."""
+    network = Network(genotype, spec)
+    network.auxiliary = None
+    return count_params(network)

@@ -1,0 +1,169 @@
+"""The phases of a run. Each leaves its files behind, and is skipped where they are there already."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from safetensors.torch import save
+from torch import nn
+
+from edgewise.core import folder as files
+from edgewise.core.compute import Compute
+from edgewise.core.folder import RunFolder
+from edgewise.core.loop import Loop
+from edgewise.core.progress import Progress
+from edgewise.core.provenance import now
+from edgewise.data import Augment, Splits
+from edgewise.export import NetworkFacts, export_onnx, load_network, save_network
+from edgewise.nn import Network, StemName
+from edgewise.pipeline.networks import Candidate, build_candidate
+from edgewise.pipeline.settings import Settings
+from edgewise.report import write_report
+from edgewise.search import SearchTask
+from edgewise.spaces import Genotype, describe_cell
+from edgewise.train import TrainTask, evaluate
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every phase needs."""
+
+    folder: RunFolder
+    settings: Settings
+    splits: Splits
+    compute: Compute
+    seed: int
+    stem: StemName
+    augment: Augment
+    train_augment: Augment
+    loop: Loop
+    progress: Progress
+
+    def genotype(self) -> Genotype:
+        """The genotype of the run."""
+        return Genotype.from_json(
+            self.folder.read_text(files.GENOTYPE), where=str(self.folder.file(files.GENOTYPE))
+        )
+
+    def results(self) -> dict[str, Any]:
+        """The content of results.json; empty while there is none."""
+        return self.folder.read_json(files.RESULTS) if self.folder.has(files.RESULTS) else {}
+
+
+def run_phase(phase: str, context: Context) -> None:
+    """Carries out a phase, unless the folder holds its result."""
+    kind, _, name = phase.partition(":")
+    if kind == "search":
+        _search(context)
+    elif kind == "train":
+        _train(name, context)
+    elif kind == "export":
+        _export(context)
+    else:
+        _report(context)
+
+
+def _search(context: Context) -> None:
+    if context.folder.has(files.GENOTYPE):
+        return
+    task = SearchTask(
+        context.settings,
+        context.splits,
+        context.augment,
+        stem=context.stem,
+        seed=context.seed,
+        compute=context.compute,
+    )
+    context.loop.run(task)
+    _note_cost("search", context)
+    tensors = {**task.search.supernet.state_dict(), **task.search.arch.state_dict()}
+    context.folder.write_bytes(files.SUPERNET, save({name: t.cpu().contiguous() for name, t in tensors.items()}))
+    genotype = task.genotype()
+    context.folder.write_text(files.GENOTYPE, genotype.to_json())
+    for name, cell in genotype.cells.items():
+        context.progress.say(f"{name} cell: {describe_cell(cell.statistics())}")
+
+
+def _train(name: str, context: Context) -> None:
+    if name in context.results():
+        return
+    candidate = build_candidate(
+        name, context.genotype(), context.settings, context.splits, stem=context.stem, seed=context.seed
+    )
+    task = TrainTask(
+        candidate.network,
+        name,
+        context.settings.train,
+        context.splits,
+        context.train_augment,
+        seed=context.seed,
+        compute=context.compute,
+    )
+    context.loop.run(task)
+    seconds = _note_cost(task.phase, context)
+    if name == "found":
+        _save_network(candidate.network, context)
+    _test(candidate, context, seconds)
+
+
+def _test(candidate: Candidate, context: Context, train_seconds: float) -> None:
+    result = evaluate(
+        candidate.network,
+        context.splits.test.open(),
+        context.splits.normalisation,
+        classes=context.splits.classes,
+        compute=context.compute,
+    )
+    record = candidate.record() | {
+        "top1": result.top1,
+        "loss": result.loss,
+        "per_class": result.per_class,
+        "confusion": result.confusion,
+        "test_images": result.images,
+        "train_seconds": train_seconds,
+    }
+    context.folder.write_json(files.RESULTS, context.results() | {candidate.name: record})
+    context.progress.say(f"{candidate.name}: test accuracy {result.top1:.2%} on {result.images} images")
+
+
+def _note_cost(phase: str, context: Context) -> float:
+    """Writes a phase's seconds and peak memory into run.json; returns the seconds."""
+    timings = [t for t in context.folder.read_timings() if t["phase"] == phase]
+    seconds = round(sum(t["seconds"] for t in timings), 3)
+    peak = max((t["peak_memory_bytes"] for t in timings), default=0)
+    context.folder.update_run({"phases": {phase: {"seconds": seconds, "peak_memory_bytes": peak}}})
+    return seconds
+
+
+def network_facts(network: Network, splits: Splits) -> NetworkFacts:
+    """What a saved network carries with it."""
+    return NetworkFacts(
+        genotype=network.genotype,
+        spec=network.spec,
+        class_names=splits.class_names,
+        mean=splits.normalisation.mean,
+        std=splits.normalisation.std,
+        image_size=splits.image_size,
+    )
+
+
+def _save_network(network: nn.Module, context: Context) -> None:
+    assert isinstance(network, Network)
+    save_network(context.folder.file(files.NETWORK), network, network_facts(network, context.splits))
+
+
+def _export(context: Context) -> None:
+    if context.folder.has(files.ONNX):
+        return
+    loaded = load_network(context.folder.path)
+    check = export_onnx(loaded.network, loaded.facts, context.folder.file(files.ONNX))
+    context.folder.update_run({"onnx": asdict(check)})
+    context.progress.say(
+        f"{files.ONNX}: agrees with PyTorch to {check.max_difference:.1e} (logits up to {check.scale:.1f})"
+    )
+
+
+def _report(context: Context) -> None:
+    context.folder.update_run({"status": "done", "finished": now()})
+    write_report(context.folder.path)

@@ -1,0 +1,38 @@
+"""Sizes of runs: `tiny` for CPU minutes, `small` for CPU under an hour on CIFAR-10, `paper` for the thesis's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "search": {"epochs": 10, "batch_size": 64, "channels": 8, "layers": 4},
+        "warm_up": {"epochs": 3},
+        "arch": {"lr": 3e-3},
+        "train": {
+            "epochs": 12,
+            "batch_size": 64,
+            "channels": 8,
+            "layers": 5,
+            "lr": 0.05,
+            "auxiliary": 0.0,
+            "drop_path": 0.0,
+        },
+    },
+    "small": {
+        "data": {"train_images": 6000},
+        "search": {"epochs": 8, "batch_size": 64, "channels": 8, "layers": 5},
+        "warm_up": {"epochs": 2},
+        "arch": {"lr": 3e-3},
+        "train": {
+            "epochs": 10,
+            "batch_size": 64,
+            "channels": 10,
+            "layers": 5,
+            "lr": 0.05,
+            "auxiliary": 0.0,
+            "drop_path": 0.0,
+        },
+    },
+    "paper": {"train_augment": {"cutout": 16}},
+}

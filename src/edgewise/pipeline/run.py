@@ -1,0 +1,220 @@
+"""One whole run in its folder: search, derive, train, test, export, report; resumable at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewise.core import folder as files
+from edgewise.core.compute import Compute, Precision
+from edgewise.core.errors import EdgewiseError, RunError
+from edgewise.core.folder import RunFolder
+from edgewise.core.interrupt import Interrupted, StopRequest
+from edgewise.core.loop import Loop
+from edgewise.core.progress import Progress, SilentProgress
+from edgewise.core.provenance import device_name, git_state, now, versions
+from edgewise.core.settings import build, to_toml
+from edgewise.core.settings_toml import from_toml
+from edgewise.data import Augment, AugmentSettings, Splits, load
+from edgewise.nn import choose_stem
+from edgewise.pipeline.phases import Context, run_phase
+from edgewise.pipeline.settings import Settings
+from edgewise.spaces import Genotype
+
+# Weights, optimiser state and the file that replaces the last checkpoint, plus room for report and trace.
+SPACE_NEEDED = 256 * 2**20
+
+PHASES: dict[str, tuple[str, ...]] = {
+    "run": ("search", "train:found", "train:random", "train:hand", "export", "report"),
+    "search": ("search", "report"),
+    "train": ("train:found", "export", "report"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out; none of it is part of the method.
+
+    Args:
+        seed: of every random stream.
+        device: see `Compute`.
+        precision: see `Compute`.
+        checkpoint_seconds: age of a checkpoint at which a new one is written within an epoch.
+        overwrite: whether a finished run in the folder may be replaced.
+    """
+
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "fp32"
+    checkpoint_seconds: float = 60.0
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left behind.
+
+    Args:
+        folder: the run folder.
+        genotype: the cells that were found or trained.
+        results: for each trained network, the entry of results.json.
+    """
+
+    folder: Path
+    genotype: Genotype
+    results: dict[str, dict[str, Any]]
+
+
+def start(
+    settings: Settings,
+    out: Path | str,
+    *,
+    options: Options | None = None,
+    command: str = "run",
+    genotype: Genotype | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Makes a run folder and carries the run out.
+
+    Args:
+        settings: method, sizes and data.
+        out: the run folder; new, empty, or with `options.overwrite` a run.
+        options: seed, device and the like.
+        command: "run" (all of it), "search", or "train" (needs `genotype`).
+        genotype: the cells to train.
+        progress: what the user sees; silent by default.
+
+    Raises:
+        EdgewiseError: data, settings or folder are not fit, or a number became non-finite.
+        Interrupted: the user stopped the run; it can be resumed.
+    """
+    options = options or Options()
+    compute = Compute(options.device, options.precision)
+    splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
+    with RunFolder.create(out, overwrite=options.overwrite) as folder:
+        folder.check_space(SPACE_NEEDED)
+        folder.write_text(files.RECIPE, to_toml(settings))
+        folder.update_run(_facts(settings, splits, options, compute, command))
+        if genotype is not None:
+            folder.write_text(files.GENOTYPE, genotype.to_json())
+        return _carry_out(folder, settings, splits, compute, progress or SilentProgress())
+
+
+def resume(
+    path: Path | str, *, progress: Progress | None = None, checkpoint_seconds: float | None = None
+) -> RunResult:
+    """Goes on with a run from its last checkpoint; the end is that of a run that was never stopped.
+
+    Args:
+        path: the run folder.
+        progress: what the user sees; silent by default.
+        checkpoint_seconds: replaces the run's own.
+
+    Raises:
+        RunError: the folder is no run, or its data are not those that it began with.
+    """
+    with RunFolder.open(path, lock=True) as folder:
+        run = folder.read_run()
+        if "seed" not in run:
+            raise RunError(f"{path}: the run stopped before it had begun; start it anew")
+        settings = build(Settings, from_toml(folder.file(files.RECIPE)))
+        compute = Compute(run["device"], run["precision"])
+        splits = load(settings.data, seed=run["seed"], arch_fraction=settings.search.arch_fraction)
+        if splits.fingerprint != run["data"]["fingerprint"]:
+            raise RunError(
+                f"{path}: the images of {settings.data.source} are not those that the run began with "
+                f"(fingerprint {splits.fingerprint[:12]}, recorded {run['data']['fingerprint'][:12]}): "
+                "restore them, or start a new run"
+            )
+        if checkpoint_seconds is not None:
+            folder.update_run({"checkpoint_seconds": checkpoint_seconds})
+        folder.update_run({"status": "running"})
+        return _carry_out(folder, settings, splits, compute, progress or SilentProgress())
+
+
+def _facts(settings: Settings, splits: Splits, options: Options, compute: Compute, command: str) -> dict[str, Any]:
+    import torch
+
+    return {
+        "status": "running",
+        "command": command,
+        "seed": options.seed,
+        "device": str(compute.device),
+        "device_name": device_name(compute.device),
+        "precision": options.precision,
+        "checkpoint_seconds": options.checkpoint_seconds,
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
+        "git": git_state(),
+        "stem": choose_stem(splits.image_size),
+        "started": now(),
+        "data": {
+            "source": splits.source,
+            "fingerprint": splits.fingerprint,
+            "classes": list(splits.class_names),
+            "images": {"weights": len(splits.weights), "arch": len(splits.arch), "test": len(splits.test)},
+            "image_size": splits.image_size,
+            "channels": splits.channels,
+            "normalisation": asdict(splits.normalisation),
+            "notes": list(splits.notes),
+            "bad_files": list(splits.bad_files),
+        },
+        "citations": settings.bibtex(),
+    }
+
+
+def _carry_out(
+    folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
+) -> RunResult:
+    run = folder.read_run()
+    _introduce(run, settings, splits, progress)
+    with StopRequest() as stop:
+        context = Context(
+            folder=folder,
+            settings=settings,
+            splits=splits,
+            compute=compute,
+            seed=run["seed"],
+            stem=run["stem"],
+            augment=_augment(settings.augment, splits),
+            train_augment=_augment(settings.train_augment, splits),
+            loop=Loop(folder, progress, stop, checkpoint_seconds=run["checkpoint_seconds"]),
+            progress=progress,
+        )
+        try:
+            for phase in wanted_phases(run["command"], settings.compare):
+                run_phase(phase, context)
+        except Interrupted:
+            folder.update_run({"status": "interrupted"})
+            raise
+        except EdgewiseError as error:
+            folder.update_run({"status": "failed", "error": str(error)})
+            raise
+    genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
+    results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
+    return RunResult(folder.path, genotype, results)
+
+
+def wanted_phases(command: str, compare: Sequence[str]) -> list[str]:
+    """The phases of a command, without the comparisons that nobody asked for."""
+    if command not in PHASES:
+        raise RunError(f"unknown command {command!r} in run.json: expected one of {', '.join(PHASES)}")
+    skipped = {f"train:{name}" for name in ("random", "hand") if name not in compare}
+    return [phase for phase in PHASES[command] if phase not in skipped]
+
+
+def _augment(settings: AugmentSettings, splits: Splits) -> Augment:
+    return Augment.resolve(settings, splits)
+
+
+def _introduce(run: dict[str, Any], settings: Settings, splits: Splits, progress: Progress) -> None:
+    images = run["data"]["images"]
+    progress.say(
+        f"{settings.name} on {splits.source}: {splits.classes} classes, {splits.image_size}x{splits.image_size}"
+        f"x{splits.channels}, {images['weights']} images for weights, {images['arch']} for the architecture, "
+        f"{images['test']} for the test; {run['stem']} stem; seed {run['seed']}, {run['device_name']}"
+    )
+    for note in splits.notes:
+        progress.say(f"note: {note}")

@@ -1,0 +1,176 @@
+"""The training of a network as a task of the loop."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from edgewise.core.compute import Compute
+from edgewise.core.errors import NonFiniteError
+from edgewise.core.streams import Streams
+from edgewise.data import Augment, Batches, Splits
+from edgewise.methods import TrainSettings
+from edgewise.methods.schedule import cosine
+from edgewise.nn import DropPath
+
+
+class Trainable(Protocol):
+    """A network with logits and, in training, auxiliary logits."""
+
+    def training_forward(self, x: Tensor, drop_path: DropPath | None) -> tuple[Tensor, Tensor | None]:
+        """Maps images to logits and auxiliary logits (None without an auxiliary head)."""
+        ...
+
+
+class TrainTask:
+    """Trains one network on all training images; the last weights are the result.
+
+    Networks that are trained with the same seed see the same images in the same order.
+
+    Args:
+        network: a module that is `Trainable`.
+        name: which network it is, such as "found".
+        settings: epochs, optimiser, auxiliary head, drop-path.
+        splits: the images; the test split is not opened.
+        augment: what is done to training images.
+        seed: the seed of every random stream of the training.
+        compute: device and precision.
+
+    Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        name: str,
+        settings: TrainSettings,
+        splits: Splits,
+        augment: Augment | None,
+        *,
+        seed: int,
+        compute: Compute,
+    ) -> None:
+        self.name = name
+        self.phase = f"train:{name}"
+        self.title = f"training ({name})"
+        self.settings = settings
+        self.compute = compute
+        self.device = str(compute.device)
+        self.streams = Streams(seed)
+        self.network = network.to(compute.device)
+        images = splits.train
+        self.batches = Batches(
+            images,
+            batch_size=min(settings.batch_size, len(images)),
+            generator=self.streams.generator("train.batches"),
+            normalisation=splits.normalisation,
+            augment=augment,
+            drop_last=False,
+            device=compute.device,
+        )
+        self.optimizer = compute.prepare_optimizer(
+            torch.optim.SGD(
+                network.parameters(),
+                settings.lr,
+                momentum=settings.momentum,
+                weight_decay=settings.weight_decay,
+            )
+        )
+        exact = torch.float32 if compute.device.type == "mps" else torch.float64
+        self._sums = torch.zeros(4, dtype=exact, device=compute.device)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the training."""
+        return self.settings.epochs
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return len(self.batches)
+
+    def learning_rate(self, epoch: int) -> float:
+        """The learning rate of an epoch."""
+        return cosine(epoch, self.settings.epochs, lr=self.settings.lr, lr_min=self.settings.lr_min)
+
+    def drop_path_probability(self, epoch: int) -> float:
+        """Rises linearly from 0 towards `drop_path`, reached at the end of the last epoch."""
+        return self.settings.drop_path * epoch / self.settings.epochs
+
+    def step(self, epoch: int, step: int) -> None:
+        """Trains on one batch."""
+        batch = self.batches.next()
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(epoch)
+        drop_path = DropPath(self.drop_path_probability(epoch), self.streams.generator("train.drop_path"))
+        with self.compute.autocast():
+            logits, auxiliary = self._trainable.training_forward(batch.x, drop_path)
+            loss = F.cross_entropy(logits, batch.y)
+            total = loss
+            if auxiliary is not None:
+                total = loss + self.settings.auxiliary * F.cross_entropy(auxiliary, batch.y)
+        self.optimizer.zero_grad()
+        self.compute.backward(total)
+        norm = self.compute.clip(self.network.parameters(), self.settings.clip)
+        self.optimizer.step()
+        count = len(batch.y)
+        right = (logits.detach().argmax(1) == batch.y).sum()
+        figures = torch.stack([loss.detach() * count, right, norm * count, norm.new_tensor(count)])
+        self._sums += figures.to(self._sums.dtype)
+
+    @property
+    def _trainable(self) -> Trainable:
+        return self.network  # type: ignore[return-value]
+
+    def _means(self) -> list[float]:
+        return (self._sums[:3] / self._sums[3].clamp(min=1)).tolist()
+
+    def figures(self) -> dict[str, float]:
+        """Mean loss and accuracy so far this epoch."""
+        loss, accuracy, _ = self._means()
+        return {"loss": loss, "accuracy": accuracy}
+
+    def check_finite(self, epoch: int) -> None:
+        """Raises NonFiniteError if a loss or gradient norm is not finite."""
+        for name, value in zip(("loss", "accuracy", "gradient norm"), self._means(), strict=True):
+            if not abs(value) < float("inf"):
+                raise NonFiniteError(f"{name} is {value} in epoch {epoch + 1} of the {self.title}")
+
+    def finish_epoch(self, epoch: int) -> dict[str, Any]:
+        """The epoch's record for the trace."""
+        loss, accuracy, norm = self._means()
+        self._sums.zero_()
+        return {
+            "phase": "train",
+            "network": self.name,
+            "epoch": epoch,
+            "loss": loss,
+            "accuracy": accuracy,
+            "lr": self.learning_rate(epoch),
+            "drop_path": self.drop_path_probability(epoch),
+            "grad_norm": norm,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser, streams, position among the images, sums of the epoch."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.compute.scaler_state(),
+            "streams": self.streams.state_dict(),
+            "batches": self.batches.state_dict(),
+            "sums": self._sums.clone(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores `state_dict`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.compute.load_scaler_state(state["scaler"])
+        self.streams.load_state_dict(state["streams"])
+        self.batches.load_state_dict(state["batches"])
+        self._sums.copy_(state["sums"])
