@@ -57,7 +57,7 @@ def derive(
     typer.echo(f"{out}: cells of epoch {found} of {run}")
 
 
-def test_network(
+def run_test(
     run: opt.RunFolderArgument,
     data: opt.Data = None,
     seed: Annotated[
