@@ -61,7 +61,8 @@ def list_spaces() -> None:
 
     width = max(map(len, SPACES))
     for name, space in SPACES.items():
-        typer.echo(f"{name:<{width}}  {space.summary}; {space.cells():,} cells of a type")
+        size = f"; {space.cells():,} cells of a type" if space.searchable else ""
+        typer.echo(f"{name:<{width}}  {space.summary}{size}")
 
 
 def check(
