@@ -1,1 +1,22 @@
-"""data"""
+"""From images to splits and batches: sources, reading, stratified cuts, augmentation on the device."""
+
+from edgewise.data.augment import Augment
+from edgewise.data.batches import Batch, Batches, in_order
+from edgewise.data.images import Images, SealedImages, Splits
+from edgewise.data.load import load
+from edgewise.data.normalisation import Normalisation
+from edgewise.data.settings import AugmentSettings, DataSettings
+
+__all__ = [
+    "Augment",
+    "AugmentSettings",
+    "Batch",
+    "Batches",
+    "DataSettings",
+    "Images",
+    "Normalisation",
+    "SealedImages",
+    "Splits",
+    "in_order",
+    "load",
+]

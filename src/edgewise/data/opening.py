@@ -1,0 +1,68 @@
+"""From the text in `data.source` to a source."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import re
+from pathlib import Path
+
+from edgewise.core import DataError
+from edgewise.data.digits import digits_source
+from edgewise.data.folder import folder_source
+from edgewise.data.hub import SHORT_NAMES, hub_source
+from edgewise.data.parquet import parquet_source
+from edgewise.data.settings import DataSettings
+from edgewise.data.source import Source
+
+_HUB_NAME = re.compile(r"^\w[\w.-]*/\w[\w.-]*(:[\w.-]+)?$")
+_KNOWN = ("digits", *SHORT_NAMES)
+
+
+def open_source(settings: DataSettings) -> Source:
+    """Finds out what `settings.source` is, and lists its images; none is read yet.
+
+    Raises:
+        DataError: it is nothing, or nothing that holds labelled images.
+    """
+    name = settings.source
+    if name == "digits":
+        return digits_source()
+    path = Path(name).expanduser()
+    if path.is_dir():
+        files = [*path.glob("*.parquet"), *path.glob("*/*.parquet")]
+        return parquet_source(settings, files) if files else folder_source(path, name)
+    if path.is_file():
+        return parquet_source(settings, [_parquet(path)])
+    if glob.has_magic(name):
+        files = [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]
+        if not files:
+            raise DataError(f"no file matches {name!r} in {Path.cwd()}: check the path and the pattern")
+        return parquet_source(settings, [_parquet(file) for file in files])
+    if name in SHORT_NAMES or (_HUB_NAME.match(name) and not Path(name).parent.is_dir()):
+        return hub_source(settings)
+    raise DataError(_nothing_there(name, path))
+
+
+def _parquet(path: Path) -> Path:
+    if path.suffix.lower() != ".parquet":
+        raise DataError(
+            f"{path} is not an image data set: expected a parquet file, a folder of parquet files, or a folder of "
+            f"images with a folder for each class"
+        )
+    return path
+
+
+def _nothing_there(name: str, path: Path) -> str:
+    """The message for a path that does not exist, with the nearest one that does."""
+    missing = path
+    while not missing.parent.exists():
+        missing = missing.parent
+    siblings = [child.name for child in missing.parent.iterdir()] if missing.parent.is_dir() else []
+    near = [str(missing.parent / one) for one in difflib.get_close_matches(missing.name, siblings, n=1)]
+    near = difflib.get_close_matches(name, _KNOWN, n=1) or near
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return (
+        f"there is no folder or file {name!r} (looked in {missing.parent.absolute()}){hint} Expected a path, one "
+        f"of {', '.join(_KNOWN)}, or owner/name on the Hugging Face hub"
+    )

@@ -1,0 +1,122 @@
+"""Parquet files on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgewise.core import DataError
+from edgewise.data.settings import DataSettings
+from edgewise.data.source import Source
+from edgewise.data.tables import table_source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])", re.IGNORECASE)
+_ROWS = 1000
+
+
+def parquet_source(settings: DataSettings, files: Sequence[Path]) -> Source:
+    """A source of parquet files; names that begin with train, test or validation say which part they are of.
+
+    Args:
+        settings: names the source, and the columns if the user did.
+        files: at least one.
+
+    Raises:
+        DataError: a file can't be read, or it is unclear what it is, or a part, column or label is missing.
+    """
+    parts = _by_part(sorted(files), settings.source)
+    sizes = _sizes([path for paths in parts.values() for path in paths])
+    # The library stumbles over files without rows.
+    filled = {part: [path for path in paths if sizes[path]] for part, paths in parts.items()}
+    parts = {part: paths for part, paths in filled.items() if paths}
+    if not parts:
+        raise DataError(f"{settings.source} has no images: its {len(sizes)} parquet files have no rows")
+    offsets = {part: [0, *accumulate(sizes[path] for path in paths)][:-1] for part, paths in parts.items()}
+
+    def where(part: str, row: int) -> str:
+        file = bisect_right(offsets[part], row) - 1
+        return f"{parts[part][file]}, row {row - offsets[part][file]}"
+
+    tables, features = _read(parts, settings.source)
+    return table_source(settings, tables, features, where=where)
+
+
+def _by_part(files: Sequence[Path], source: str) -> dict[str, list[Path]]:
+    parts: dict[str, list[Path]] = {}
+    for path in files:
+        match = _PART.match(path.name) or _PART.fullmatch(path.parent.name)
+        parts.setdefault(match.group(1).lower() if match else "", []).append(path)
+    unnamed = parts.pop("", [])
+    if unnamed and parts:
+        raise DataError(
+            f"{source}: {', '.join(path.name for path in unnamed[:5])} could belong to any part, beside files "
+            f"named {' and '.join(parts)}: let their names begin with train, test or validation, or move them away"
+        )
+    return parts or {"train": unnamed}
+
+
+def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
+    """The rows of each file; all of them have the same columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sizes = {}
+    columns: dict[Path, list[str]] = {}
+    for path in paths:
+        try:
+            metadata = pq.read_metadata(path)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(
+                f"{path} is not a readable parquet file ({_first_line(error)}): fetch it again or move it away"
+            ) from error
+        sizes[path] = metadata.num_rows
+        columns[path] = metadata.schema.to_arrow_schema().names
+        if columns[path] != columns[paths[0]]:
+            raise DataError(
+                f"{path} has the columns {', '.join(columns[path])}, {paths[0].name} has "
+                f"{', '.join(columns[paths[0]])}: all parquet files of a data set must have the same columns"
+            )
+    return sizes
+
+
+def _read(parts: dict[str, list[Path]], source: str) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+    import datasets
+    import pyarrow as pa
+
+    # The escape keeps [ and * in names from being taken for patterns by the library.
+    data_files = {part: [_escape(path) for path in paths] for part, paths in parts.items()}
+    try:
+        # Streamed: read once into memory, still encoded, and no second copy in a cache on disk.
+        streams = datasets.load_dataset("parquet", data_files=data_files, streaming=True)
+        features = dict(streams["train" if "train" in parts else next(iter(parts))].features or {})
+        tables = {}
+        for part in parts:
+            stream = streams[part]
+            for name, feature in features.items():
+                if isinstance(feature, datasets.Image):
+                    stream = stream.cast_column(name, datasets.Image(decode=False))
+            batches = list(stream.with_format("arrow").iter(batch_size=_ROWS))
+            tables[part] = pa.concat_tables(batches)
+    except Exception as error:  # the library raises its own types, pyarrow's and built-in ones
+        cause = error.__cause__ or error
+        raise DataError(
+            f"{source} can't be read as one table ({type(cause).__name__}: {_first_line(cause)}): all its parquet "
+            f"files must have columns of the same types"
+        ) from error
+    return tables, features
+
+
+def _escape(path: Path) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", os.path.abspath(path))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200]
