@@ -41,7 +41,7 @@ Preset = Annotated[
     PresetChoice | None,
     typer.Option(
         "--preset",
-        help="Sizes: tiny (CPU minutes; the default), small (CPU, under an hour on CIFAR-10), paper (the thesis's).",
+        help="Sizes: tiny (CPU minutes; the default), small (CPU, an hour on CIFAR-10), paper (the thesis's).",
     ),
 ]
 Sets = Annotated[
@@ -56,6 +56,14 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="The run folder; a new one under runs/ if left out."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in the folder.")]
+Estimate = Annotated[
+    bool | None,
+    typer.Option(
+        "--estimate/--no-estimate",
+        help="Measure ten steps first and say what the run will cost; on for the presets small and paper.",
+        show_default=False,
+    ),
+]
 ImageSize = Annotated[
     int | None,
     typer.Option("--image-size", metavar="PIXELS", help="Resize and crop images to this side."),

@@ -45,6 +45,7 @@ TRAIN_EXAMPLES = """Examples:
 
 
 def run(
+    ctx: typer.Context,
     data: opt.Data = None,
     recipe: opt.RecipeName = DEFAULT_RECIPE,
     preset: opt.Preset = None,
@@ -56,19 +57,23 @@ def run(
     image_size: opt.ImageSize = None,
     skip_bad: opt.SkipBad = False,
     overwrite: opt.Overwrite = False,
+    estimate: opt.Estimate = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was stopped or killed.")
     ] = None,
 ) -> None:
     """Search, derive, train, test, export and report, in one run folder."""
     if resume is not None:
-        _refuse_with_resume(
-            data is not None or bool(sets) or preset is not None or out is not None or recipe != DEFAULT_RECIPE
-        )
+        _refuse_with_resume(ctx)
         _resume(resume)
         return
     settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
-    _begin(settings, _options(seed, device, precision, overwrite=overwrite), out, command="run")
+    _begin(
+        settings,
+        _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+        out,
+        command="run",
+    )
 
 
 def search(
@@ -83,10 +88,16 @@ def search(
     image_size: opt.ImageSize = None,
     skip_bad: opt.SkipBad = False,
     overwrite: opt.Overwrite = False,
+    estimate: opt.Estimate = None,
 ) -> None:
     """Search only; ends with genotype.json and a report."""
     settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
-    _begin(settings, _options(seed, device, precision, overwrite=overwrite), out, command="search")
+    _begin(
+        settings,
+        _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+        out,
+        command="search",
+    )
 
 
 def train(
@@ -105,11 +116,18 @@ def train(
     image_size: opt.ImageSize = None,
     skip_bad: opt.SkipBad = False,
     overwrite: opt.Overwrite = False,
+    estimate: opt.Estimate = None,
 ) -> None:
     """Train the network of a genotype, test it once, export it."""
     cells = read_genotype(genotype)
     settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
-    _begin(settings, _options(seed, device, precision, overwrite=overwrite), out, command="train", genotype=cells)
+    _begin(
+        settings,
+        _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+        out,
+        command="train",
+        genotype=cells,
+    )
 
 
 def read_genotype(name: str) -> Genotype:
@@ -128,10 +146,15 @@ def read_genotype(name: str) -> Genotype:
     return published(name)
 
 
-def _refuse_with_resume(others: bool) -> None:
-    if others:
+def _refuse_with_resume(ctx: typer.Context) -> None:
+    given = [
+        f"--{'set' if name == 'sets' else name.replace('_', '-')}"
+        for name in ctx.params
+        if name != "resume" and getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
         raise ConfigError(
-            "--resume goes on with a run as it began: leave --data, --recipe, --preset, --set and --out away"
+            f"--resume goes on with a run as it began: leave {', '.join(given)} away, or start a new run"
         )
 
 
@@ -154,10 +177,22 @@ def _settings(
     return resolve(recipe, preset=None if preset is None else preset.value, data=data, sets=extra)
 
 
-def _options(seed: int, device: str, precision: opt.PrecisionChoice, *, overwrite: bool) -> Options:
+def _options(
+    seed: int, device: str, precision: opt.PrecisionChoice, *, overwrite: bool, estimate: bool
+) -> Options:
     from edgewise.pipeline import Options
 
-    return Options(seed=seed, device=device, precision=precision.value, overwrite=overwrite)  # type: ignore[arg-type]
+    return Options(
+        seed=seed,
+        device=device,
+        precision=precision.value,  # type: ignore[arg-type]
+        overwrite=overwrite,
+        estimate=estimate,
+    )
+
+
+def _wants_estimate(flag: bool | None, preset: opt.PresetChoice | None) -> bool:
+    return flag if flag is not None else preset in (opt.PresetChoice.small, opt.PresetChoice.paper)
 
 
 def _begin(

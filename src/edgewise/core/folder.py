@@ -108,6 +108,14 @@ class RunFolder:
             self._lock.release()
             self._lock = None
 
+    def discard(self) -> None:
+        """Takes back a run that never began: removes `run.json`, and the folder if nothing else is in it."""
+        self.file(RUN).unlink(missing_ok=True)
+        self.close()
+        self.file(LOCK).unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
+
     def __enter__(self) -> RunFolder:
         return self
 

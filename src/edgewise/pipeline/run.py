@@ -18,7 +18,8 @@ from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, AugmentSettings, Splits, load
-from edgewise.nn import choose_stem
+from edgewise.nn import StemName, choose_stem
+from edgewise.pipeline.estimate import estimate
 from edgewise.pipeline.phases import Context, run_phase
 from edgewise.pipeline.settings import Settings
 from edgewise.spaces import Genotype
@@ -43,6 +44,7 @@ class Options:
         precision: see `Compute`.
         checkpoint_seconds: age of a checkpoint at which a new one is written within an epoch.
         overwrite: whether a finished run in the folder may be replaced.
+        estimate: whether to measure a few steps first and say what the run will cost.
     """
 
     seed: int = 0
@@ -50,6 +52,7 @@ class Options:
     precision: Precision = "fp32"
     checkpoint_seconds: float = 60.0
     overwrite: bool = False
+    estimate: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,15 +94,23 @@ def start(
         Interrupted: the user stopped the run; it can be resumed.
     """
     options = options or Options()
+    progress = progress or SilentProgress()
     compute = Compute(options.device, options.precision)
-    splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
     with RunFolder.create(out, overwrite=options.overwrite) as folder:
-        folder.check_space(SPACE_NEEDED)
+        try:
+            folder.check_space(SPACE_NEEDED)
+            splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
+            facts = _facts(settings, splits, options, compute, command)
+        except BaseException:
+            folder.discard()
+            raise
         folder.write_text(files.RECIPE, to_toml(settings))
-        folder.update_run(_facts(settings, splits, options, compute, command))
+        folder.update_run(facts)
         if genotype is not None:
             folder.write_text(files.GENOTYPE, genotype.to_json())
-        return _carry_out(folder, settings, splits, compute, progress or SilentProgress())
+        if options.estimate:
+            _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
+        return _carry_out(folder, settings, splits, compute, progress)
 
 
 def resume(
@@ -207,6 +218,32 @@ def wanted_phases(command: str, compare: Sequence[str]) -> list[str]:
 
 def _augment(settings: AugmentSettings, splits: Splits) -> Augment:
     return Augment.resolve(settings, splits)
+
+
+def _say_cost(
+    settings: Settings,
+    splits: Splits,
+    compute: Compute,
+    stem: StemName,
+    command: str,
+    genotype: Genotype | None,
+    progress: Progress,
+) -> None:
+    progress.say("measuring what this run will cost ...")
+    parts = estimate(
+        settings,
+        splits,
+        augment=_augment(settings.augment, splits),
+        train_augment=_augment(settings.train_augment, splits),
+        stem=stem,
+        compute=compute,
+        command=command,
+        genotype=genotype,
+    )
+    for part in parts:
+        progress.say(f"expected: {part.sentence()}")
+    if command == "run" and settings.compare:
+        progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compare)}")
 
 
 def _introduce(run: dict[str, Any], settings: Settings, splits: Splits, progress: Progress) -> None:
