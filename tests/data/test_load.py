@@ -21,6 +21,7 @@ from edgewise.data import (
     load,
 )
 from edgewise.data.images import fingerprint
+from edgewise.data.split import cap, cut
 from tests.data.helpers import image, numbered, splits_of, values, write_folder
 
 
@@ -87,6 +88,18 @@ def test_the_seed_decides_the_splits(tmp_path: Path) -> None:
     assert same(once.weights, again.weights)
     assert not same(once.weights, other.weights)
     assert same(once.test.open(), other.test.open())
+
+
+def test_each_choice_follows_from_a_random_stream_of_its_own(tmp_path: Path) -> None:
+    # Values are rows here: the classes' images are 0 to 19 and 20 to 39.
+    splits = read(write_folder(tmp_path, {"cat": 20, "dog": 20}), seed=3, train_images=10)
+    labels = torch.arange(2).repeat_interleave(20)
+    rows, test = cut(labels, 0.2, generator=Streams(3).generator("data.test"), keep=2)
+    rows = rows[cap(labels[rows], 10, least=2, generator=Streams(3).generator("data.cap"))]
+    weights, arch = cut(labels[rows], 0.5, generator=Streams(3).generator("data.arch"))
+    assert values(splits.test.open()) == test.tolist()
+    assert values(splits.weights) == rows[weights].tolist()
+    assert values(splits.arch) == rows[arch].tolist()
 
 
 def test_loading_leaves_the_global_random_stream_alone() -> None:
@@ -232,7 +245,7 @@ def test_the_training_images_are_weights_then_arch() -> None:
     assert splits.train.labels.tolist() == [0, 1, 0, 0, 1, 0]
 
 
-@pytest.mark.parametrize("change", ["pixel", "label", "order", "border"])
+@pytest.mark.parametrize("change", ["pixel", "label", "order", "border", "shape"])
 def test_the_fingerprint_changes_with_any(change: str) -> None:
     one, other = numbered(4), numbered(4)
     before = fingerprint([one, other])
@@ -245,6 +258,8 @@ def test_the_fingerprint_changes_with_any(change: str) -> None:
         other.labels[0] = 1
     elif change == "order":
         sets = [one.take(torch.tensor([1, 0, 2, 3])), other]
+    elif change == "shape":
+        sets = [one, Images(other.pixels.view(4, 1, 2, 8), other.labels)]
     else:
         joined = Images(torch.cat([one.pixels, other.pixels]), torch.cat([one.labels, other.labels]))
         sets = [joined.take(torch.arange(3)), joined.take(torch.arange(3, 8))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,29 +47,32 @@ def table_source(
     if "train" not in tables:
         raise DataError(f"{name} has no part named train, only {', '.join(tables)}: there is nothing to train on")
     image, label = find_columns(features, image=settings.image_column, label=settings.label_column, source=name)
-    values = {part: _labels(table.column(label), features[label]) for part, table in tables.items()}
-    test, choice = _choose_parts(values)
-    values = {part: values[part] for part in ("train", test) if part is not None}
-    for part, labels in values.items():
-        _check_labelled(labels, label, part, where)
+    values, choice = _labelled(tables, features, label, where)
     names = _class_names(features[label], list(values.values()))
     index = {name: i for i, name in enumerate(names)}
-
-    def make(part: str) -> Part:
-        return Part(
-            labels=torch.tensor([index[str(value)] for value in values[part]], dtype=torch.int64),
+    parts = {
+        part: Part(
+            labels=torch.tensor([index[str(value)] for value in found], dtype=torch.int64),
             open=_opener(tables[part].column(image)),
-            where=lambda row: where(part, row),
+            where=partial(where, part),
         )
+        for part, found in values.items()
+    }
+    train, *test = parts.values()
+    notes = (*notes, *choice)
+    return Source(name, train, test[0] if test else None, tuple(names), flip_safe=flip_safe, notes=notes)
 
-    return Source(
-        name,
-        make("train"),
-        None if test is None else make(test),
-        tuple(names),
-        flip_safe=flip_safe,
-        notes=(*notes, *choice),
-    )
+
+def _labelled(
+    tables: Mapping[str, pa.Table], features: Mapping[str, Any], label: str, where: Where
+) -> tuple[dict[str, Sequence[Any]], list[str]]:
+    """The labels of the training part and, if there is one, of the test part; and notes on the others."""
+    values = {part: _labels(table.column(label), features[label]) for part, table in tables.items()}
+    test, notes = _choose_parts(values)
+    used = {part: values[part] for part in ("train", test) if part is not None}
+    for part, labels in used.items():
+        _check_labelled(labels, label, part, where)
+    return used, notes
 
 
 def _choose_parts(values: Mapping[str, Sequence[Any]]) -> tuple[str | None, list[str]]:

@@ -23,6 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"train_images": 6000},
         "search": {"epochs": 8, "batch_size": 64, "channels": 8, "layers": 5},
         "warm_up": {"epochs": 2},
+        "weights": {"lr": 0.05},
         "arch": {"lr": 3e-3},
         "train": {
             "epochs": 10,
