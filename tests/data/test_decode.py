@@ -131,11 +131,11 @@ def test_the_shorter_side_is_resized_and_the_longer_one_keeps_its_proportion() -
 
 
 def test_a_large_photograph_is_shrunk_to_what_a_full_decode_gives() -> None:
-    ramp = np.linspace(0, 255, 512).astype(np.uint8)
-    photo = Image.fromarray(np.stack([np.tile(ramp, (512, 1))] * 3, axis=-1))
-    drafted = np.array(pixels(reopened(photo, "JPEG", quality=95), size=32), dtype=int)
-    full = np.array(photo.resize((32, 32), Image.Resampling.BILINEAR), dtype=int).transpose(2, 0, 1)
-    assert abs(drafted - full).max() <= 4
+    blocks = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    photo = Image.fromarray(np.stack([blocks] * 3, axis=-1))
+    drafted = np.array(pixels(reopened(photo, "JPEG", quality=95), size=128), dtype=int)
+    full = np.array(photo.resize((128, 128), Image.Resampling.BILINEAR), dtype=int).transpose(2, 0, 1)
+    assert abs(drafted - full).mean() < 3
 
 
 def test_a_header_has_the_sides_in_order_of_length() -> None:

@@ -45,12 +45,15 @@ def test_a_validation_folder_serves_as_test_and_a_note_says_so(tmp_path: Path, n
     assert splits.notes == (f"there is no part named test: {name.lower()} serves as the test set",)
 
 
-def test_beside_a_test_folder_a_validation_folder_is_not_used_and_a_note_says_so(tmp_path: Path) -> None:
-    for part, count in (("train", 4), ("test", 1), ("val", 2)):
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_beside_a_test_folder_a_validation_folder_is_not_used_and_a_note_says_so(
+    tmp_path: Path, name: str
+) -> None:
+    for part, count in (("train", 4), ("test", 1), (name, 2)):
         write_folder(tmp_path / part, {"cat": count, "dog": count})
     splits = read(tmp_path)
     assert len(splits.test) == 2
-    assert splits.notes == ("the part val is not used",)
+    assert splits.notes == (f"the part {name} is not used",)
 
 
 def test_other_folders_and_files_are_left_out_and_named(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def table_source(
 
 def _labelled(
     tables: Mapping[str, pa.Table], features: Mapping[str, Any], label: str, where: Where
-) -> tuple[dict[str, Sequence[Any]], list[str]]:
+) -> tuple[Mapping[str, Sequence[Any]], list[str]]:
     """The labels of the training part and, if there is one, of the test part; and notes on the others."""
     values = {part: _labels(table.column(label), features[label]) for part, table in tables.items()}
     test, notes = _choose_parts(values)

@@ -108,6 +108,7 @@ def start(
         folder.update_run(facts)
         if genotype is not None:
             folder.write_text(files.GENOTYPE, genotype.to_json())
+        _introduce(folder.read_run(), settings, splits, progress)
         if options.estimate:
             _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
         return _carry_out(folder, settings, splits, compute, progress)
@@ -142,7 +143,9 @@ def resume(
         if checkpoint_seconds is not None:
             folder.update_run({"checkpoint_seconds": checkpoint_seconds})
         folder.update_run({"status": "running"})
-        return _carry_out(folder, settings, splits, compute, progress or SilentProgress())
+        progress = progress or SilentProgress()
+        _introduce(run, settings, splits, progress)
+        return _carry_out(folder, settings, splits, compute, progress)
 
 
 def _facts(settings: Settings, splits: Splits, options: Options, compute: Compute, command: str) -> dict[str, Any]:
@@ -180,7 +183,6 @@ def _carry_out(
     folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
 ) -> RunResult:
     run = folder.read_run()
-    _introduce(run, settings, splits, progress)
     with StopRequest() as stop:
         context = Context(
             folder=folder,
