@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 
 from edgewise.nn.cost import count_params
@@ -42,7 +45,7 @@ class ResidualNetwork(nn.Module):
     """Stem, three stages of residual blocks with widths w, 2 w, 4 w, classifier.
 
     Args:
-        width: w, even.
+        width: w.
         blocks: residual blocks in each stage.
         classes: number of classes.
         in_channels: 3 for RGB, 1 for grey.
@@ -76,29 +79,57 @@ class ResidualNetwork(nn.Module):
         return self.classifier(self.pool(out).flatten(1)), None
 
 
+# A network is "of about the same size" when its number of weights is at most this far off.
+SAME_SIZE = 0.05
+
+
 def residual_network_of_size(
     params: int, *, layers: int, classes: int, in_channels: int, stem: StemName
 ) -> ResidualNetwork:
-    """The residual network whose number of weights comes closest to `params`.
+    """The residual network whose number of weights comes close to `params`.
+
+    A stage has a third as many blocks as there are layers, and the width is fitted; only where no width comes
+    within 5 %, other numbers of blocks are tried, and the closest of all is taken.
 
     Args:
         params: the number to meet.
-        layers: cells of the network it is compared with; a third of them, at least one, are the blocks a stage.
+        layers: cells of the network it is compared with.
         classes: number of classes.
         in_channels: 3 for RGB, 1 for grey.
         stem: see `Stem`.
     """
 
-    def build(width: int) -> ResidualNetwork:
-        return ResidualNetwork(
-            width=width,
-            blocks=max(1, layers // 3),
-            classes=classes,
-            in_channels=in_channels,
-            stem=stem,
-        )
+    def build(width: int, blocks: int) -> ResidualNetwork:
+        return ResidualNetwork(width=width, blocks=blocks, classes=classes, in_channels=in_channels, stem=stem)
 
-    width = 2
-    while count_params(build(width + 2)) < params:
-        width += 2
-    return min((build(width), build(width + 2)), key=lambda network: abs(count_params(network) - params))
+    def distance(width: int, blocks: int) -> float:
+        with torch.device("meta"):
+            return abs(count_params(build(width, blocks)) / params - 1.0)
+
+    wanted = max(1, layers // 3)
+    best: tuple[float, int, int] | None = None
+    for blocks in sorted(range(1, wanted + 2), key=lambda blocks: abs(blocks - wanted)):
+        width = _widest_below(params, lambda width, blocks=blocks: build(width, blocks))
+        for candidate in (width, width + 1):
+            found = (distance(candidate, blocks), candidate, blocks)
+            best = found if best is None or found < best else best
+        if best is not None and best[0] <= SAME_SIZE:
+            break
+    assert best is not None
+    return build(best[1], best[2])
+
+
+def _widest_below(params: int, build: Callable[[int], ResidualNetwork]) -> int:
+    """The largest width, at least 2, whose network has at most `params` weights; by bisection."""
+
+    def fits(width: int) -> bool:
+        with torch.device("meta"):
+            return count_params(build(width)) <= params
+
+    low, high = 2, 4
+    while fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
