@@ -1,14 +1,13 @@
 """What share of an arch step the gradient projection takes: `python -m benchmarks.projection [--batch 64]`.
 
-Floor: the projection reads and writes 2 cell types x 14 edges x 8 numbers, a few kilobytes; what it costs is the launch of
-some 40 small tensor operations, about 0.3 ms on a CPU core. An arch step at C 16, 8 layers, 32x32, batch 64 does 29 GFLOP.
-Prediction: well under 0.1 % of the step.
+Floor: the projection reads and writes 2 cell types x 14 edges x 8 numbers, a few kilobytes; what it costs is the
+launch of some 40 small tensor operations, about 0.3 ms on a CPU core. An arch step at C 16, 8 layers, 32x32, batch 64
+takes seconds there. Prediction: well under 0.1 % of the step.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from dataclasses import replace
 
 import torch
 
-from edgewise.core import Streams
+from edgewise.core import Streams, device_name
 from edgewise.core.compute import Compute
 from edgewise.data import Augment, Batches, Images, Normalisation
 from edgewise.methods import PC_DARTS_GP, ArchParameters
@@ -36,7 +35,8 @@ def _times(action: Callable[[], object], count: int) -> list[float]:
 
 
 def _shown(times: list[float]) -> str:
-    return f"median {statistics.median(times) * 1e3:.2f} ms, {min(times) * 1e3:.2f} to {max(times) * 1e3:.2f}, n {len(times)}"
+    middle, low, high = statistics.median(times), min(times), max(times)
+    return f"median {middle * 1e3:.2f} ms, {low * 1e3:.2f} to {high * 1e3:.2f}, n {len(times)}"
 
 
 def main() -> None:
@@ -70,9 +70,7 @@ def main() -> None:
     projections = _times(lambda: projector(rows, generator), 200)
     steps = _times(lambda: search.arch_step(batches.next()), options.steps)
     share = statistics.median(projections) / statistics.median(steps)
-    print(
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    )
+    print(f"{device_name(compute.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"arch step, C {options.channels}, {options.layers} layers, batch {options.batch}: {_shown(steps)}")
     print(f"projection of both cells: {_shown(projections)}")
     print(f"share of the arch step: {share:.4%}")

@@ -111,11 +111,11 @@ def test_without_a_network_an_earlier_download_is_used_and_a_note_says_so(monkey
         modes.append(hub_config.HF_HUB_OFFLINE)
         return hub_set([0, 1] * 3)
 
-    before = hub_config.HF_HUB_OFFLINE
+    monkeypatch.setattr(hub_config, "HF_HUB_OFFLINE", False)
     answer(monkeypatch, unreachable, loaded)
     splits = read("cifar10")
     assert modes == [True]
-    assert before == hub_config.HF_HUB_OFFLINE
+    assert not hub_config.HF_HUB_OFFLINE
     assert any("uoft-cs/cifar10 is taken from an earlier download" in note for note in splits.notes)
 
 

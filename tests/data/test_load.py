@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -240,9 +241,9 @@ def test_opening_the_test_images_is_counted() -> None:
 
 
 def test_the_training_images_are_weights_then_arch() -> None:
-    splits = splits_of(numbered(3))
-    assert values(splits.train) == [0, 1, 2, 0, 1, 2]
-    assert splits.train.labels.tolist() == [0, 1, 0, 0, 1, 0]
+    splits = replace(splits_of(numbered(5)), weights=numbered(3))
+    assert values(splits.train) == [0, 1, 2, 0, 1, 2, 3, 4]
+    assert splits.train.labels.tolist() == [0, 1, 0, 0, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("change", ["pixel", "label", "order", "border", "shape"])
