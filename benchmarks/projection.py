@@ -1,7 +1,7 @@
 """What share of an arch step the gradient projection takes: `python -m benchmarks.projection [--batch 64]`.
 
 Floor: the projection reads and writes 2 cell types x 14 edges x 8 numbers, a few kilobytes; what it costs is the
-launch of some 40 small tensor operations, about 0.3 ms on a CPU core. An arch step at C 16, 8 layers, 32x32, batch 64
+launch of some 40 small tensor operations, about 0.3 ms on a CPU core. An arch step at C 16, 8 layers, batch 64
 takes seconds there. Prediction: well under 0.1 % of the step.
 """
 
