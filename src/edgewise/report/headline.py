@@ -1,0 +1,102 @@
+"""The first lines of the page: what was found, how far the run is, and what the folder does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgewise.report.numbers import percent
+from edgewise.report.record import RunRecord
+from edgewise.report.tables import verdicts
+
+STATES = {"done": "finished", "running": "running", "interrupted": "interrupted", "failed": "failed"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The top of the page.
+
+    Args:
+        title: one line.
+        status: the run's status.
+        lead: what the run is, in a sentence.
+        verdicts: how the found network compares.
+        missing: what the folder has no data for.
+        error: why a failed run failed.
+    """
+
+    title: str
+    status: str
+    lead: str
+    verdicts: list[str]
+    missing: list[str]
+    error: str
+
+
+def make_headline(record: RunRecord) -> Headline:
+    """The top of the page for a run."""
+    status = str(record.run.get("status", ""))
+    return Headline(
+        title=_title(record),
+        status=STATES.get(status, status),
+        lead=_lead(record),
+        verdicts=verdicts(record),
+        missing=_missing(record),
+        error=str(record.run.get("error", "")) if status == "failed" else "",
+    )
+
+
+def _title(record: RunRecord) -> str:
+    source = record.run.get("data", {}).get("source", "its images")
+    if record.results:
+        name, entry = next(iter(record.results.items()))
+        cells = {"found": "the cells found" if record.search else "the given cells"}.get(
+            name, f"the {name} network"
+        )
+        return f"{percent(entry['top1'])} of {entry['test_images']:,} test images right: {cells} on {source}"
+    if record.training:
+        name, epochs = list(record.training.items())[-1]
+        return f"Training ({name}) on {source}: {_progress(len(epochs), record.planned_epochs('train'))}"
+    if record.search:
+        planned = record.planned_epochs("search")
+        if record.genotype is not None and len(record.search) == (planned or len(record.search)):
+            return f"Cells found on {source} in {len(record.search)} epochs"
+        return f"Search on {source}: {_progress(len(record.search), planned)}"
+    return f"A run on {source} that has no epoch behind it yet"
+
+
+def _progress(done: int, planned: int | None) -> str:
+    return f"{done} of {planned} epochs done" if planned else f"{done} epochs done"
+
+
+def _lead(record: RunRecord) -> str:
+    run = record.run
+    data = run.get("data", {})
+    size = f", {data['image_size']} × {data['image_size']} pixels" if data.get("image_size") else ""
+    parts = [
+        f"Recipe {record.recipe['name']}" if record.recipe.get("name") else "",
+        f"{len(record.classes)} classes{size}" if record.classes else "",
+        f"seed {run['seed']}" if "seed" in run else "",
+        str(run.get("device_name") or run.get("device") or ""),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _missing(record: RunRecord) -> list[str]:
+    """What a whole run holds and this folder does not (or not all of it)."""
+    missing = []
+    command = record.run.get("command")
+    if not record.search:
+        missing.append("no search: the cells were given" if command == "train" else "no epoch of a search yet")
+    else:
+        planned = record.planned_epochs("search")
+        if planned and len(record.search) < planned and record.run.get("status") != "done":
+            missing.append(f"epochs {len(record.search) + 1} to {planned} of the search")
+        if record.search[-1]["beta"] is None:
+            missing.append("no beta: this recipe has no edge normalisation")
+        if not any(epoch["conflicts"] for epoch in record.search):
+            missing.append("no conflicts: alpha has not been trained yet")
+    if not record.training:
+        missing.append("no training" if command == "search" else "no epoch of a training yet")
+    if not record.results:
+        missing.append("no test results" if command == "search" else "no test results yet")
+    return missing

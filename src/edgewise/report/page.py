@@ -1,0 +1,124 @@
+"""The report: one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from edgewise.core import RunFolder, folder
+from edgewise.report.conflicts import conflict_maps, conflict_means, conflict_state
+from edgewise.report.curves import search_curves, training_curves
+from edgewise.report.figures import Figure
+from edgewise.report.headline import make_headline
+from edgewise.report.mixtures import alpha_edge_figure, alpha_figures, alpha_values, beta_figures, edge_names
+from edgewise.report.record import RunRecord, read_record
+from edgewise.report.tables import cell_title, cost_table, data_table, facts_table, per_class_table, results_table
+from edgewise.report.testing import MOST_WITH_COUNTS, confusion_figures, per_class_figure
+from edgewise.report.timeline import counts_table, make_timeline
+
+
+def write_report(folder_path: Path) -> Path:
+    """Writes a run's report.html from the JSON and TOML files of its folder; the page loads nothing else.
+
+    Args:
+        folder_path: the run folder; the run may be unfinished, or a search or training alone.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        RunError: the folder is no run, a file is damaged (names file and line), or the page can't be written.
+    """
+    record = read_record(Path(folder_path))
+    RunFolder.open(record.path).write_text(folder.REPORT, render(record))
+    return record.path / folder.REPORT
+
+
+def render(record: RunRecord) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("edgewise.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(**_context(record, environment))
+
+
+def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
+    timeline = make_timeline(record)
+    groups = _figures(record)
+    figures = {f.key: {"data": f.data, "layout": f.layout} for group in groups.values() for f in group}
+    return {
+        "headline": make_headline(record),
+        "record": record,
+        "results": results_table(record),
+        "timeline": timeline,
+        "counts": counts_table(record),
+        "figures": groups,
+        "conflicts": conflict_state(record.search),
+        "warm_up": sum(not epoch["arch_steps"] for epoch in record.search),
+        "edge_choices": _edge_choices(record),
+        "per_class": per_class_table(record),
+        "many_classes": len(record.classes) > MOST_WITH_COUNTS,
+        "cost": cost_table(record),
+        "facts": facts_table(record),
+        "data": data_table(record),
+        "notes": [*record.run.get("data", {}).get("notes", [])],
+        "bad_files": record.run.get("data", {}).get("bad_files", []),
+        "citations": [str(text) for text in record.run.get("citations", [])],
+        "page_data": {
+            "figures": figures,
+            "timeline": timeline.plain() if timeline else None,
+            "alpha": alpha_values(record.search) if record.search else None,
+        },
+        "style": _asset(environment, "page.css"),
+        "script": _asset(environment, "page.js"),
+        "plotly": _plotly() if figures else None,
+    }
+
+
+def _figures(record: RunRecord) -> dict[str, list[Figure]]:
+    """The figures of each section."""
+    edge = alpha_edge_figure(record.search)
+    per_class = per_class_figure(record)
+    return {
+        "alpha": alpha_figures(record.search),
+        "alpha_edge": [edge] if edge else [],
+        "beta": beta_figures(record.search),
+        "search": search_curves(record.search),
+        "conflict_means": conflict_means(record.search),
+        "conflict_maps": conflict_maps(record.search),
+        "training": training_curves(record),
+        "confusion": confusion_figures(record),
+        "per_class": [per_class] if per_class else [],
+    }
+
+
+def _edge_choices(record: RunRecord) -> list[dict[str, Any]]:
+    """Every cell type's edges, for the choice of the one that is drawn over the epochs."""
+    if not record.search:
+        return []
+    last = record.search[-1]
+    return [
+        {"cell": cell, "title": cell_title(cell), "edges": edge_names(last, len(rows))}
+        for cell, rows in last["alpha"].items()
+    ]
+
+
+def _asset(environment: Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
+
+
+def _plotly() -> Markup:
+    # Imported here: it takes a while, and pages without figures do not need it.
+    from plotly.offline import get_plotlyjs
+
+    source = get_plotlyjs()
+    # A script element ends at the first of these, even inside a JavaScript text.
+    return Markup(source.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
