@@ -172,6 +172,12 @@ def test_set_settings_are_kept() -> None:
     assert Augment.resolve(settings, splits_of(numbered(4, size=32), flip_safe=False)) == Augment(0, True, 16)
 
 
+def test_a_cutout_of_half_is_half_of_the_image() -> None:
+    settings = AugmentSettings(cutout="half")
+    sides = [Augment.resolve(settings, splits_of(numbered(4, size=size))).cutout for size in (8, 32)]
+    assert sides == [4, 16]
+
+
 @pytest.mark.parametrize("settings", [AugmentSettings(crop_padding=8), AugmentSettings(cutout=8)])
 def test_a_padding_or_square_as_large_as_the_image_is_refused(settings: AugmentSettings) -> None:
     with pytest.raises(ConfigError, match=r"= 8 pixels, but the images of made up are 8 pixels wide"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -60,8 +61,19 @@ def common(
     """Finds small convolutional networks for labelled images by differentiable architecture search."""
 
 
+def _show_news() -> None:
+    """Lets the package's own news, such as "downloading ...", through to the terminal, and nobody else's."""
+    news = logging.getLogger("edgewise")
+    if not news.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        news.addHandler(handler)
+        news.setLevel(logging.INFO)
+
+
 def main() -> None:
     """Runs the command line; exits with 0, 1 for an error that was explained, or 130 after Ctrl-C."""
+    _show_news()
     try:
         app()
     except EdgewiseError as error:

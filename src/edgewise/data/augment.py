@@ -48,12 +48,13 @@ class Augment:
                 f"crop_padding = {padding} pixels, but the images of {splits.source} are {size} pixels wide: some "
                 f"crops would hold nothing but padding; set it below {size} (none: an eighth of the image)"
             )
-        if settings.cutout >= size:
+        cutout = size // 2 if settings.cutout == "half" else settings.cutout
+        if cutout >= size:
             raise ConfigError(
-                f"cutout = {settings.cutout} pixels, but the images of {splits.source} are {size} pixels wide: "
+                f"cutout = {cutout} pixels, but the images of {splits.source} are {size} pixels wide: "
                 f"the square would blank whole images; set it below {size} (half the width is usual, 0 is none)"
             )
-        return cls(padding, splits.flip_safe if settings.flip is None else settings.flip, settings.cutout)
+        return cls(padding, splits.flip_safe if settings.flip is None else settings.flip, cutout)
 
     def __call__(self, pixels: Tensor, *, normalisation: Normalisation, generator: torch.Generator) -> Tensor:
         """The augmented and normalised batch, float32 [B, C, H, W].

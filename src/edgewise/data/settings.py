@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
@@ -40,9 +40,9 @@ class AugmentSettings:
     Args:
         crop_padding: pixels of black added on each side before the random crop; None is an eighth of the image.
         flip: mirror half of the images left to right; None does so unless mirrored images are other objects.
-        cutout: side of the blanked square in pixels; 0 is no cutout.
+        cutout: side of the blanked square in pixels, or "half" for half of the image's side; 0 is no cutout.
     """
 
     crop_padding: Annotated[int, Ge(0)] | None = None
     flip: bool | None = None
-    cutout: Annotated[int, Ge(0)] = 0
+    cutout: Annotated[int, Ge(0)] | Literal["half"] = 0

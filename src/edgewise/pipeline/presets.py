@@ -35,5 +35,5 @@ PRESETS: dict[str, dict[str, Any]] = {
             "drop_path": 0.0,
         },
     },
-    "paper": {"train_augment": {"cutout": 16}},
+    "paper": {"train_augment": {"cutout": "half"}},
 }
