@@ -1,6 +1,5 @@
 from .core import EdgewiseError as EdgewiseError
 from .export import Classifier as Classifier
-from .export import load_network as load
 from .methods import RECIPES as RECIPES
 from .methods import Projection as Projection
 from .methods import Recipe as Recipe

@@ -79,7 +79,7 @@ def check(
     elif file.suffix == ".json":
         from edgewise.spaces import Genotype, describe_cell
 
-        genotype = Genotype.from_json(file.read_text(), where=str(file))
+        genotype = Genotype.from_file(file)
         cells = "; ".join(f"{name}: {describe_cell(figures)}" for name, figures in genotype.statistics().items())
         typer.echo(f"{file}: a valid genotype of space {genotype.space} ({cells})")
     else:

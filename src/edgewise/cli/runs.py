@@ -65,7 +65,7 @@ def run(
     """Search, derive, train, test, export and report, in one run folder."""
     if resume is not None:
         _refuse_with_resume(ctx)
-        _resume(resume)
+        _resume(resume, sets)
         return
     settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
     _begin(
@@ -142,15 +142,15 @@ def read_genotype(name: str) -> Genotype:
     if path.is_dir():
         path = path / "genotype.json"
     if path.is_file():
-        return Genotype.from_json(path.read_text(), where=str(path))
+        return Genotype.from_file(path)
     return published(name)
 
 
 def _refuse_with_resume(ctx: typer.Context) -> None:
     given = [
-        f"--{'set' if name == 'sets' else name.replace('_', '-')}"
+        f"--{name.replace('_', '-')}"
         for name in ctx.params
-        if name != "resume" and getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        if name not in ("resume", "sets") and getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
     ]
     if given:
         raise ConfigError(
@@ -208,12 +208,12 @@ def _begin(
     _conclude(result, progress)
 
 
-def _resume(folder: Path) -> None:
+def _resume(folder: Path, sets: list[str] | None) -> None:
     from edgewise.core.progress import make_progress
     from edgewise.pipeline import resume
 
     progress = make_progress()
-    _conclude(resume(folder, progress=progress), progress)
+    _conclude(resume(folder, sets=sets or [], progress=progress), progress)
 
 
 def _conclude(result: RunResult, progress: Progress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgewise.core.errors import ConfigError
 
@@ -61,11 +61,21 @@ class Compute:
         scale = scaler.get_scale()
         return tuple(gradient / scale for gradient in torch.autograd.grad(loss * scale, list(inputs)))
 
+    def overflowed(self, gradients: Iterable[Tensor]) -> bool:
+        """Whether a gradient overflowed under the loss scaler, so that the step is to be skipped."""
+        if self._accelerator.scaler is None:
+            return False
+        return not all(bool(gradient.isfinite().all()) for gradient in gradients)
+
     def clip(self, parameters: Iterable[Tensor], limit: float) -> Tensor:
-        """Clips the norm of all gradients together to `limit`; returns the norm before."""
+        """Clips the norm of all gradients together to `limit`.
+
+        Returns:
+            The norm before. Under a loss scaler, 0 for gradients that overflowed: the optimiser skips that step.
+        """
         norm = self._accelerator.clip_grad_norm_(list(parameters), limit)
         assert norm is not None
-        return norm
+        return norm if self._accelerator.scaler is None else norm.nan_to_num(0.0, 0.0, 0.0)
 
     def scaler_state(self) -> dict[str, float]:
         """The loss scaler's state; empty without one."""
@@ -77,6 +87,17 @@ class Compute:
         scaler = self._accelerator.scaler
         if scaler is not None and state:
             scaler.load_state_dict(state)
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Loads momentum and the like from a checkpoint, but keeps the optimiser's own learning rate and decay.
+
+    They are the same unless a run is resumed with other settings, and then the new ones are meant.
+    """
+    own = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, settings in zip(optimizer.param_groups, own, strict=True):
+        group.update(settings)
 
 
 def _find_device(name: str) -> torch.device:

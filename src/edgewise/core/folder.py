@@ -67,6 +67,23 @@ class RunFolder:
             raise
         return folder
 
+    @staticmethod
+    def check_new(path: Path | str, bytes_needed: int, *, overwrite: bool = False) -> None:
+        """Raises what `create` would raise, or that space is short, and leaves everything as it is.
+
+        Args:
+            path: the folder of a new run.
+            bytes_needed: how much it will hold.
+            overwrite: see `create`.
+        """
+        path = Path(path)
+        if path.is_dir():
+            _check_clear(path, overwrite=overwrite)
+        existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+        if not existing.is_dir():
+            raise RunError(f"{existing} is a file: choose another folder with --out")
+        atomic.check_space(existing, bytes_needed)
+
     @classmethod
     def open(cls, path: Path | str, *, lock: bool = False) -> RunFolder:
         """Opens a run that exists.
@@ -107,14 +124,6 @@ class RunFolder:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-    def discard(self) -> None:
-        """Takes back a run that never began: removes `run.json`, and the folder if nothing else is in it."""
-        self.file(RUN).unlink(missing_ok=True)
-        self.close()
-        self.file(LOCK).unlink(missing_ok=True)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
 
     def __enter__(self) -> RunFolder:
         return self
@@ -223,11 +232,11 @@ def _make(path: Path) -> None:
         raise RunError(f"{path} can't be made ({error.strerror}): choose another folder with --out") from error
 
 
-def _clear(path: Path, *, overwrite: bool) -> None:
-    """Makes the folder ready for a new run, or refuses."""
+def _check_clear(path: Path, *, overwrite: bool) -> bool:
+    """Refuses a folder that can't be made ready for a new run; says whether there is a run to remove."""
     others = sorted(entry.name for entry in path.iterdir() if entry.name != LOCK)
     if not others:
-        return
+        return False
     if RUN not in others:
         raise RunError(
             f"{path} is not empty and no edgewise run (it holds {', '.join(others[:3])}"
@@ -244,6 +253,13 @@ def _clear(path: Path, *, overwrite: bool) -> None:
             f"{path} holds a run that is not finished ({folder.status}): go on with it by --resume {path}, or "
             f"pass --overwrite to remove it"
         )
+    return True
+
+
+def _clear(path: Path, *, overwrite: bool) -> None:
+    """Makes the folder ready for a new run, or refuses."""
+    if not _check_clear(path, overwrite=overwrite):
+        return
     for name in _CONTENTS:
         try:
             (path / name).unlink(missing_ok=True)

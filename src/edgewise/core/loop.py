@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -115,7 +116,7 @@ class Loop:
             started = time.perf_counter()
             record = task.step(mark.epoch, step)
             if record is not None:
-                self.folder.append_trace(record)
+                self._guarded(task, mark, lambda record=record: self.folder.append_trace(record))
                 mark.trace += 1
             mark.step = step + 1
             mark.seconds += time.perf_counter() - started
@@ -151,17 +152,21 @@ class Loop:
             check()
         except NonFiniteError as error:
             raise NonFiniteError(
-                f"{error}; the last good checkpoint is {mark.saved_at}: resume from it with "
-                f"`edgewise run --resume {self.folder.path}` and a lower learning rate "
-                "(--set weights.lr=..., arch.lr=... or train.lr=...), or --precision fp32"
+                f"{error}; the last good checkpoint is {mark.saved_at}: go on from it by "
+                f"`{self._resume_command()}` with a lower learning rate (add --set weights.lr=..., "
+                "--set arch.lr=... or --set train.lr=...), or start anew with --precision fp32"
             ) from None
 
     def _interrupt(self, task: Task, mark: Mark) -> None:
+        self._guarded(task, mark, lambda: task.check_finite(mark.epoch))
         self._save(task, mark)
         raise Interrupted(
             f"stopped in {task.title}, epoch {mark.epoch + 1} of {task.epochs}, after step {mark.step} of "
-            f"{task.steps}; all of it is saved: go on with `edgewise run --resume {self.folder.path}`"
+            f"{task.steps}; all of it is saved: go on with `{self._resume_command()}`"
         )
+
+    def _resume_command(self) -> str:
+        return f"edgewise run --resume {shlex.quote(str(self.folder.path))}"
 
     def _save(self, task: Task, mark: Mark) -> None:
         self.folder.save_checkpoint({"phase": task.phase, "mark": mark.state_dict(), "task": task.state_dict()})

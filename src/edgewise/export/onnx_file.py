@@ -105,8 +105,8 @@ def _compare(content: bytes, classifier: Classifier, seed: int) -> tuple[float, 
     logits = torch.cat(expected)
     if not bool(logits.isfinite().all()):
         raise ExportError(
-            "the network gives logits that are not finite on random images: its weights are damaged; go back to an "
-            "earlier checkpoint or train it anew with a lower learning rate"
+            "the network gives logits that are not finite on random images: its weights are damaged; go back to "
+            "an earlier checkpoint or train it anew with a lower learning rate"
         )
     return float((torch.cat(found) - logits).abs().max()), float(logits.abs().max())
 

@@ -28,9 +28,10 @@ def inference_weights(network: Network, facts: NetworkFacts) -> dict[str, Tensor
     """
     # Compared as values: some stems differ in a stride alone, and weights don't show that.
     if network.genotype != facts.genotype or _plain(network.spec) != _plain(facts.spec):
+        genotypes = "agree" if network.genotype == facts.genotype else "differ"
         raise ExportError(
-            f"the facts are another network's: pass network.genotype and network.spec (the network: {network.spec}, "
-            f"the facts: {facts.spec}; the genotypes {'agree' if network.genotype == facts.genotype else 'differ'})"
+            "the facts are another network's: pass network.genotype and network.spec (the network: "
+            f"{network.spec}, the facts: {facts.spec}; the genotypes {genotypes})"
         )
     state = network.state_dict()
     weights = {

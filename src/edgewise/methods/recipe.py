@@ -165,16 +165,25 @@ def recipe_faults(recipe: Recipe) -> list[str]:
             "in which alpha learns: lower warm_up.epochs, raise search.epochs, or drop it (warm_up=none)"
         )
     channels, k = recipe.search.channels, recipe.k
-    if channels % k or (channels // k) % 2:
+    if k < 1:
+        faults.append(f"channels.k = {k}: K is at least 1; 1 sends all channels through, as DARTS does")
+    elif channels % k or (channels // k) % 2:
         faults.append(
             f"search.channels = {channels} does not go with channels.k = {k}: a mixed operation needs an even "
             f"number of channels / K; try search.channels = {2 * k * max(1, channels // (2 * k))}, or drop the "
             "partial channels (channels=none)"
         )
     if recipe.train.channels % 2:
-        faults.append(f"train.channels = {recipe.train.channels} is odd: a factorised reduction halves it")
+        odd = recipe.train.channels
+        faults.append(
+            f"train.channels = {odd} is odd, and a factorised reduction halves it: "
+            f"set train.channels to {odd - 1} or {odd + 1}"
+        )
     for name in ("weights", "train"):
         section = getattr(recipe, name)
         if section.lr_min > section.lr:
-            faults.append(f"{name}.lr_min = {section.lr_min} is above {name}.lr = {section.lr}")
+            faults.append(
+                f"{name}.lr_min = {section.lr_min} is above {name}.lr = {section.lr}, where the cosine starts: "
+                f"lower {name}.lr_min or raise {name}.lr"
+            )
     return faults

@@ -9,13 +9,14 @@ from typing import Any
 
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute, Precision
-from edgewise.core.errors import EdgewiseError, RunError
+from edgewise.core.errors import ConfigError, EdgewiseError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress, SilentProgress
 from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.settings import build, to_toml
+from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, AugmentSettings, Splits, load
 from edgewise.nn import StemName, choose_stem
@@ -26,6 +27,9 @@ from edgewise.spaces import Genotype
 
 # Weights, optimiser state and the file that replaces the last checkpoint, plus room for report and trace.
 SPACE_NEEDED = 256 * 2**20
+
+# What a run may be resumed with: nothing else leaves a checkpoint's tensors and schedules as they are.
+RESUMABLE = ("weights.", "arch.", "train.lr", "train.momentum", "train.weight_decay", "train.clip")
 
 PHASES: dict[str, tuple[str, ...]] = {
     "run": ("search", "train:found", "train:random", "train:hand", "export", "report"),
@@ -96,14 +100,10 @@ def start(
     options = options or Options()
     progress = progress or SilentProgress()
     compute = Compute(options.device, options.precision)
+    RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite)
+    splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
+    facts = _facts(settings, splits, options, compute, command)
     with RunFolder.create(out, overwrite=options.overwrite) as folder:
-        try:
-            folder.check_space(SPACE_NEEDED)
-            splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
-            facts = _facts(settings, splits, options, compute, command)
-        except BaseException:
-            folder.discard()
-            raise
         folder.write_text(files.RECIPE, to_toml(settings))
         folder.update_run(facts)
         if genotype is not None:
@@ -115,23 +115,34 @@ def start(
 
 
 def resume(
-    path: Path | str, *, progress: Progress | None = None, checkpoint_seconds: float | None = None
+    path: Path | str,
+    *,
+    sets: Sequence[str] = (),
+    progress: Progress | None = None,
+    checkpoint_seconds: float | None = None,
 ) -> RunResult:
     """Goes on with a run from its last checkpoint; the end is that of a run that was never stopped.
 
+    A finished run is left as it is.
+
     Args:
         path: the run folder.
+        sets: new learning rates and the like (see `RESUMABLE`), for a run that became non-finite.
         progress: what the user sees; silent by default.
         checkpoint_seconds: replaces the run's own.
 
     Raises:
         RunError: the folder is no run, or its data are not those that it began with.
+        ConfigError: a setting can't be changed within a run.
     """
+    progress = progress or SilentProgress()
     with RunFolder.open(path, lock=True) as folder:
         run = folder.read_run()
         if "seed" not in run:
             raise RunError(f"{path}: the run stopped before it had begun; start it anew")
-        settings = build(Settings, from_toml(folder.file(files.RECIPE)))
+        if run["status"] == "done":
+            return _result(folder)
+        settings = _settings_of(folder, sets)
         compute = Compute(run["device"], run["precision"])
         splits = load(settings.data, seed=run["seed"], arch_fraction=settings.search.arch_fraction)
         if splits.fingerprint != run["data"]["fingerprint"]:
@@ -140,12 +151,24 @@ def resume(
                 f"(fingerprint {splits.fingerprint[:12]}, recorded {run['data']['fingerprint'][:12]}): "
                 "restore them, or start a new run"
             )
-        if checkpoint_seconds is not None:
-            folder.update_run({"checkpoint_seconds": checkpoint_seconds})
-        folder.update_run({"status": "running"})
-        progress = progress or SilentProgress()
+        changes: dict[str, Any] = {} if checkpoint_seconds is None else {"checkpoint_seconds": checkpoint_seconds}
+        if sets:
+            folder.write_text(files.RECIPE, to_toml(settings))
+            changes["changed_settings"] = [*run.get("changed_settings", []), *sets]
+        folder.update_run({"status": "running", "error": None, **changes})
         _introduce(run, settings, splits, progress)
         return _carry_out(folder, settings, splits, compute, progress)
+
+
+def _settings_of(folder: RunFolder, sets: Sequence[str]) -> Settings:
+    """The settings of a run, with changes that its checkpoint can bear."""
+    fixed = [text for text in sets if not text.strip().startswith(RESUMABLE)]
+    if fixed:
+        raise ConfigError(
+            f"--set {', '.join(fixed)} can't be changed within a run, only {', '.join(RESUMABLE)} can: "
+            "leave it away, or start a new run"
+        )
+    return build(Settings, apply_sets(from_toml(folder.file(files.RECIPE)), Settings, sets))
 
 
 def _facts(settings: Settings, splits: Splits, options: Options, compute: Compute, command: str) -> dict[str, Any]:
@@ -205,6 +228,10 @@ def _carry_out(
         except EdgewiseError as error:
             folder.update_run({"status": "failed", "error": str(error)})
             raise
+    return _result(folder)
+
+
+def _result(folder: RunFolder) -> RunResult:
     genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
     return RunResult(folder.path, genotype, results)

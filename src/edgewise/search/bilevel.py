@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute
+from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.core.streams import Streams
 from edgewise.data import Batch, Batches
 from edgewise.methods import ArchParameters, ConflictMeter, Recipe
@@ -86,7 +86,8 @@ class BilevelSearch:
         loss = F.cross_entropy(logits.float() if logits.dtype != torch.float64 else logits, batch.y)
         gradient = self.recipe.gradient.gradient(loss, self.arch, self.compute.gradients)
         before, after = self._set_gradients(gradient)
-        self.arch_optimizer.step()
+        if not self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()]):
+            self.arch_optimizer.step()
         return ArchReport(
             loss.detach(),
             _accuracy(logits, batch.y),
@@ -143,8 +144,8 @@ class BilevelSearch:
         """Restores `state_dict`."""
         self.supernet.load_state_dict(state["supernet"])
         self.arch.load_state_dict(state["arch"])
-        self.weights_optimizer.load_state_dict(state["weights_optimizer"])
-        self.arch_optimizer.load_state_dict(state["arch_optimizer"])
+        restore_optimizer(self.weights_optimizer, state["weights_optimizer"])
+        restore_optimizer(self.arch_optimizer, state["arch_optimizer"])
         self.compute.load_scaler_state(state["scaler"])
 
 

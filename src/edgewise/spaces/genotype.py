@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from edgewise.core.errors import GenotypeError
@@ -158,4 +159,15 @@ class Genotype:
                 f"{where} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}; "
                 "a genotype is a file that `edgewise derive` or `edgewise search` wrote"
             ) from None
+        except (ValueError, RecursionError) as error:
+            raise GenotypeError(f"{where} can't be read as a genotype: {error}") from None
         return Genotype.from_dict(data, where=where)
+
+    @staticmethod
+    def from_file(path: Path) -> Genotype:
+        """Reads a file that holds `to_json`'s text; see `from_dict`."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise GenotypeError(f"{path} can't be read as a genotype: {error}") from None
+        return Genotype.from_json(text, where=str(path))

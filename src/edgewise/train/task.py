@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgewise.core.compute import Compute
+from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.core.errors import NonFiniteError
 from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Splits
@@ -169,7 +169,7 @@ class TrainTask:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores `state_dict`."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.optimizer, state["optimizer"])
         self.compute.load_scaler_state(state["scaler"])
         self.streams.load_state_dict(state["streams"])
         self.batches.load_state_dict(state["batches"])

@@ -1,0 +1,90 @@
+"""The first Ctrl-C asks for a stop; the second one does what it always did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from edgewise.core.interrupt import StopRequest
+
+BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+@pytest.fixture
+def heard() -> Iterator[list[int]]:
+    """The signals that reach the handlers that were there before."""
+    numbers: list[int] = []
+    before = {
+        n: signal.signal(n, lambda number, _: numbers.append(number)) for n in (signal.SIGINT, signal.SIGTERM)
+    }
+    yield numbers
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_nothing_is_asked_for_without_a_signal(heard: list[int]) -> None:
+    with StopRequest() as stop:
+        assert not stop.requested
+    assert heard == []
+
+
+@BOTH
+def test_the_first_signal_asks_for_a_stop_and_interrupts_nothing(heard: list[int], number: int) -> None:
+    with StopRequest() as stop:
+        os.kill(os.getpid(), number)
+        assert stop.requested
+        assert heard == []
+
+
+@BOTH
+def test_the_second_signal_does_what_it_always_did(heard: list[int], number: int) -> None:
+    with StopRequest() as stop:
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        assert heard == [number]
+        assert stop.requested
+
+
+def test_a_second_ctrl_c_ends_the_process_as_python_does() -> None:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with StopRequest():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@BOTH
+def test_signals_behave_as_before_once_the_block_has_ended(heard: list[int], number: int) -> None:
+    with StopRequest() as stop:
+        pass
+    os.kill(os.getpid(), number)
+    assert heard == [number]
+    assert not stop.requested
+
+
+@BOTH
+def test_signals_behave_as_before_once_the_block_has_failed(heard: list[int], number: int) -> None:
+    with pytest.raises(ValueError, match="inside"), StopRequest():
+        raise ValueError("inside")
+    os.kill(os.getpid(), number)
+    assert heard == [number]
+
+
+def test_a_thread_that_may_set_no_handlers_can_use_it_and_is_never_asked_to_stop(heard: list[int]) -> None:
+    found: list[object] = []
+
+    def work() -> None:
+        try:
+            with StopRequest() as stop:
+                found.append(stop.requested)
+        except ValueError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False]

@@ -1,0 +1,456 @@
+"""The table of planted mistakes: each runs and looks healthy, and a test has to notice it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A mistake.
+
+    Args:
+        name: what is wrong.
+        file: below the package's folder.
+        edits: texts to find, each of which stands exactly once in the file, and what replaces them.
+        guard: the test, or the tests, of which at least one must fail.
+    """
+
+    name: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    guard: str
+
+
+def plant(name: str, file: str, find: str, replacement: str, guard: str) -> Mutation:
+    """A mistake of one edit."""
+    return Mutation(name, file, ((find, replacement),), guard)
+
+
+BILEVEL = "tests/search/test_bilevel.py::test_"
+GOLDEN = "tests/search/test_golden.py::test_"
+NEUTRAL = "tests/search/test_neutral.py::test_"
+STEP = "tests/search/test_step.py::test_"
+SEARCH = "tests/search/test_task.py::test_"
+TRAIN = "tests/train/test_task.py::test_"
+TEST = "tests/train/test_evaluate.py::test_"
+LOOP = "tests/core/test_loop.py::test_"
+
+PINNED = GOLDEN + "three_steps_give_the_pinned_numbers"
+RESUMED_SEARCH = SEARCH + "a_search_resumed_within_an_epoch_goes_on_bit_for_bit[0-2-pc-darts-gp]"
+RESUMED_TRAINING = TRAIN + "a_training_resumed_within_an_epoch_goes_on_bit_for_bit[0.0-2-2]"
+PROJECTED = BILEVEL + "the_arch_optimiser_gets_alphas_projected_gradient_and_betas_plain_one[random-in]"
+ADAM = BILEVEL + "the_arch_step_is_adams_and_its_weight_decay_comes_after_the_projection"
+WARM_UP = BILEVEL + "alpha_and_beta_are_frozen_and_the_arch_split_unread_until_warm_up_ends"
+
+PROJECTION = [
+    plant(
+        "the projection is computed and not applied",
+        "search/bilevel.py",
+        "rows = self.projector(rows, self._stream)",
+        "self.projector(rows, self._stream)",
+        PROJECTED,
+    ),
+    plant(
+        "rows are projected against partners that were projected already",
+        "methods/projection.py",
+        "partner = original.gather(",
+        "partner = current.gather(",
+        f"{PINNED}[pc-darts-gp]",
+    ),
+    plant(
+        "the conflict is tested with the original value instead of the current one",
+        "methods/projection.py",
+        "& (inner < 0)",
+        "& ((original * partner).sum(-1) < 0)",
+        f"{PINNED}[pc-darts-gp]",
+    ),
+    plant(
+        "weight decay is added before the projection",
+        "search/bilevel.py",
+        "rows = torch.stack(list(gradient.alpha.values()))",
+        "rows = torch.stack(list(gradient.alpha.values())) + self.recipe.arch.weight_decay * torch.stack("
+        "[a.detach() for a in self.arch.alpha.values()])",
+        ADAM,
+    ),
+    plant(
+        "the projection draws from torch's global stream",
+        "methods/projection.py",
+        "draws = torch.rand(2, cells, edges, edges, generator=generator)",
+        "draws = torch.rand(2, cells, edges, edges)",
+        NEUTRAL + "a_search_neither_uses_nor_moves_torchs_global_stream[pc-darts-gp]",
+    ),
+    plant(
+        "the projection draws from the stream of the batches",
+        "search/bilevel.py",
+        'self._stream = streams.generator("projection")',
+        'self._stream = streams.generator("batches.weights")',
+        NEUTRAL + "switching_projection_on_shifts_nobody_elses_random_numbers[random]",
+    ),
+    plant(
+        "a row without a conflict is changed all the same",
+        "methods/projection.py",
+        "projected |= hit",
+        "projected |= True\n            current = current * (1 + 1e-6)",
+        NEUTRAL + "a_projection_that_finds_no_conflict_is_no_projection",
+    ),
+    plant(
+        "conflicts after the projection are those before it",
+        "search/bilevel.py",
+        "after = self.meter(rows)\n        for",
+        "after = before\n        for",
+        BILEVEL + "conflicts_are_measured_before_and_after_the_projection",
+    ),
+    plant(
+        "conflicts are measured between edges that the projection does not compare",
+        "search/bilevel.py",
+        'direction = "in" if projection is None else projection.direction',
+        'direction = "in"',
+        BILEVEL + "conflicts_are_measured_between_the_edges_that_the_projection_compares[out]",
+    ),
+]
+
+BILEVEL_STEPS = [
+    plant(
+        "alpha is trained on the weights batch",
+        "search/bilevel.py",
+        "self.arch_step(batches.arch.next())",
+        "self.arch_step(batches.weights.next())",
+        BILEVEL + "the_arch_step_reads_only_the_arch_batch",
+    ),
+    plant(
+        "the weights are trained on the arch batch",
+        "search/bilevel.py",
+        "self.weights_step(batches.weights.next(), lr)",
+        "self.weights_step(batches.arch.next(), lr)",
+        BILEVEL + "the_weight_step_reads_only_the_weights_batch",
+    ),
+    plant(
+        "the weight optimiser owns alpha and beta too",
+        "search/bilevel.py",
+        "supernet.parameters(), weights.lr",
+        "[*supernet.parameters(), *arch.parameters()], weights.lr",
+        BILEVEL + "the_weight_step_leaves_alpha_and_beta_and_their_gradients_alone",
+    ),
+    plant(
+        "the weight step's backward pass reaches alpha",
+        "search/bilevel.py",
+        "with torch.no_grad():",
+        "if True:",
+        BILEVEL + "the_weight_step_leaves_alpha_and_beta_and_their_gradients_alone",
+    ),
+    plant(
+        "the arch step's backward pass reaches the weights",
+        "core/compute.py",
+        "            return torch.autograd.grad(loss, list(inputs))",
+        "            loss.backward()\n            return tuple(i.grad for i in inputs)",
+        BILEVEL + "the_arch_step_leaves_the_weights_and_their_gradients_alone",
+    ),
+    plant(
+        "warm-up is ignored",
+        "search/bilevel.py",
+        "if epoch >= self.recipe.frozen_epochs else None",
+        "if epoch >= 0 else None",
+        WARM_UP,
+    ),
+    plant(
+        "warm-up lasts an epoch too long",
+        "search/bilevel.py",
+        "if epoch >= self.recipe.frozen_epochs else None",
+        "if epoch > self.recipe.frozen_epochs else None",
+        BILEVEL + "without_warm_up_alpha_and_beta_move_in_the_first_epoch",
+    ),
+    plant(
+        "the arch split is read during warm-up",
+        "search/bilevel.py",
+        "arch = self.arch_step(batches.arch.next()) if",
+        "batch = batches.arch.next()\n        arch = self.arch_step(batch) if",
+        WARM_UP,
+    ),
+    plant(
+        "the arch step climbs",
+        "search/bilevel.py",
+        "parameter.grad = row.clone()",
+        "parameter.grad = -row",
+        BILEVEL + "arch_steps_lower_the_loss_on_the_arch_batch[darts]",
+    ),
+    plant(
+        "beta gets no gradient",
+        "search/bilevel.py",
+        "parameter.grad = value",
+        "parameter.grad = torch.zeros_like(value)",
+        BILEVEL + "without_a_projection_the_arch_optimiser_gets_autograds_gradient",
+    ),
+    plant(
+        "alpha's gradient is clipped like the weights'",
+        "search/bilevel.py",
+        "self.arch_optimizer.step()",
+        "self.compute.clip(self.arch.parameters(), self.recipe.weights.clip)\n        self.arch_optimizer.step()",
+        BILEVEL + "the_gradients_of_alpha_and_beta_are_not_clipped",
+    ),
+    plant(
+        "the weights' gradient is not clipped",
+        "search/bilevel.py",
+        "self.recipe.weights.clip)",
+        'float("inf"))',
+        BILEVEL + "the_weight_step_is_sgd_with_momentum_weight_decay_and_clipping",
+    ),
+    plant(
+        "the arch optimiser has PyTorch's default betas",
+        "search/bilevel.py",
+        "betas=recipe.arch.betas,",
+        "betas=(0.9, 0.999),",
+        ADAM,
+    ),
+    plant(
+        "the learning rate stays what it was",
+        "search/bilevel.py",
+        'group["lr"] = lr',
+        "pass",
+        BILEVEL + "the_learning_rate_falls_along_half_a_cosine_an_epoch_a_step[2-0.06]",
+    ),
+    plant(
+        "the cosine ends an epoch early",
+        "methods/schedule.py",
+        "math.pi * epoch / epochs",
+        "math.pi * epoch / max(1, epochs - 1)",
+        BILEVEL + "the_learning_rate_falls_along_half_a_cosine_an_epoch_a_step[2-0.06]",
+    ),
+    plant(
+        "means of arch figures are taken over all steps",
+        "search/step.py",
+        "(self.arch / self.arch_steps)",
+        "(self.arch / self.steps)",
+        STEP + "means_are_taken_over_the_steps_of_each_kind",
+    ),
+]
+
+NETWORKS = [
+    plant(
+        "the channel shuffle is skipped",
+        "nn/mixed.py",
+        "return channel_shuffle(torch.cat([mixed, rest], dim=1), self.k)",
+        "return torch.cat([mixed, rest], dim=1)",
+        f"{PINNED}[pc-darts]",
+    ),
+    plant(
+        "K is ignored",
+        "search/task.py",
+        "k=recipe.k,",
+        "k=1,",
+        NEUTRAL + "partial_channels_and_beta_each_change_the_search[part0]",
+    ),
+    plant(
+        "beta's softmax runs over all edges of the cell",
+        "methods/arch.py",
+        "torch.softmax(beta[into], dim=0)",
+        "torch.softmax(beta, dim=0)[into]",
+        f"{PINNED}[pc-darts]",
+    ),
+    plant(
+        "average pooling counts the padding",
+        "nn/operations.py",
+        "count_include_pad=False",
+        "count_include_pad=True",
+        f"{PINNED}[darts]",
+    ),
+    plant(
+        "identity edges are dropped too",
+        "nn/cell.py",
+        "if drop_path is not None and not isinstance(module, nn.Identity):",
+        "if drop_path is not None:",
+        TRAIN + "an_identity_edge_is_never_dropped",
+    ),
+    plant(
+        "`none` is derived",
+        "methods/derivation.py",
+        'if primitive != "none"]',
+        "if primitive]",
+        SEARCH + "none_is_never_derived_however_strong_it_is",
+    ),
+    plant(
+        "beta plays no part in the derivation",
+        "methods/derivation.py",
+        "strengths = strengths * edge_weights[name].unsqueeze(-1)",
+        "pass",
+        SEARCH + "beta_decides_which_edges_are_derived",
+    ),
+    plant(
+        "the supernet's start weights come from torch's global stream",
+        "search/task.py",
+        'with seeded(self.streams.integer("supernet")):',
+        "if True:",
+        NEUTRAL + "a_search_neither_uses_nor_moves_torchs_global_stream[darts]",
+    ),
+]
+
+SPLITS = [
+    plant(
+        "alpha learns from the test images",
+        "search/task.py",
+        '("arch", splits.arch)',
+        '("arch", splits.test.open())',
+        SEARCH + "a_search_never_opens_the_test_images",
+    ),
+    plant(
+        "alpha learns from the test images behind the seal",
+        "search/task.py",
+        '("arch", splits.arch)',
+        '("arch", splits.test._images)',
+        SEARCH + "other_test_images_change_nothing_in_a_search",
+    ),
+    plant(
+        "the network is trained on the test images",
+        "train/task.py",
+        "images = splits.train",
+        "images = splits.test._images",
+        TRAIN + "other_test_images_change_nothing_in_a_training",
+    ),
+    plant(
+        "the network is trained on half of the training images",
+        "train/task.py",
+        "images = splits.train",
+        "images = splits.weights",
+        TRAIN + "an_epoch_trains_on_every_image_of_both_splits_once",
+    ),
+]
+
+TRAINING = [
+    plant(
+        "an evaluation moves the running statistics of batch norms",
+        "train/evaluate.py",
+        ".to(compute.device).eval()",
+        ".to(compute.device)",
+        TEST + "an_evaluation_moves_no_running_statistics_and_no_weights",
+    ),
+    plant(
+        "the network stays in evaluation mode when training goes on",
+        "train/task.py",
+        "self.network.train()",
+        "pass",
+        TRAIN + "the_network_is_in_training_mode_in_every_step_also_after_an_evaluation",
+    ),
+    plant(
+        "the auxiliary head is not trained",
+        "train/task.py",
+        "if auxiliary is not None:",
+        "if False:",
+        TRAIN + "the_auxiliary_loss_counts_with_its_weight_and_the_reported_loss_is_the_main_one[0.4]",
+    ),
+    plant(
+        "the auxiliary weight is ignored",
+        "train/task.py",
+        "loss + self.settings.auxiliary * F",
+        "loss + F",
+        TRAIN + "the_auxiliary_loss_counts_with_its_weight_and_the_reported_loss_is_the_main_one[0.4]",
+    ),
+    plant(
+        "drop-path has its full probability from the start",
+        "train/task.py",
+        "return self.settings.drop_path * epoch / self.settings.epochs",
+        "return self.settings.drop_path",
+        TRAIN + "drop_path_rises_linearly_from_zero[1-0.1]",
+    ),
+    plant(
+        "the confusion matrix is transposed",
+        "train/evaluate.py",
+        "confusion_matrix(labels, guesses,",
+        "confusion_matrix(guesses, labels,",
+        TEST + "accuracy_loss_classes_and_confusion_are_those_counted_by_hand",
+    ),
+]
+
+RUNS = [
+    Mutation(
+        "alpha is missing from the checkpoint",
+        "search/bilevel.py",
+        (('"arch": self.arch.state_dict(),', ""), ('self.arch.load_state_dict(state["arch"])', "pass")),
+        RESUMED_SEARCH,
+    ),
+    plant(
+        "the random streams are missing from a search's checkpoint",
+        "search/task.py",
+        '"streams": self.streams.state_dict(),',
+        '"streams": {},',
+        RESUMED_SEARCH,
+    ),
+    plant(
+        "the random streams are missing from a training's checkpoint",
+        "train/task.py",
+        '"streams": self.streams.state_dict(),',
+        '"streams": {},',
+        RESUMED_TRAINING,
+    ),
+    plant(
+        "the positions in the splits are not restored",
+        "search/task.py",
+        "batches.load_state_dict(saved)",
+        "pass",
+        RESUMED_SEARCH,
+    ),
+    plant(
+        "the momentum of the weights is not restored",
+        "search/bilevel.py",
+        'self.weights_optimizer.load_state_dict(state["weights_optimizer"])',
+        "pass",
+        RESUMED_SEARCH,
+    ),
+    plant(
+        "Adam's moments are not restored",
+        "search/bilevel.py",
+        'self.arch_optimizer.load_state_dict(state["arch_optimizer"])',
+        "pass",
+        RESUMED_SEARCH,
+    ),
+    plant(
+        "the epoch's sums are not restored",
+        "search/task.py",
+        'self.sums.load_state_dict(state["sums"])',
+        "pass",
+        RESUMED_SEARCH,
+    ),
+    plant(
+        "a resumed epoch starts from its first step",
+        "core/loop.py",
+        "for step in range(mark.step, task.steps):",
+        "for step in range(task.steps):",
+        LOOP + "a_resumed_run_repeats_no_step_that_its_checkpoint_holds",
+    ),
+    plant(
+        "a resumed run keeps the records of steps that it repeats",
+        "core/loop.py",
+        "self.folder.truncate_trace(mark.trace)",
+        "pass",
+        LOOP + "a_run_killed_at_any_moment_and_resumed_ends_as_the_run_that_was_never_killed",
+    ),
+    plant(
+        "a phase keeps the checkpoint of the phase before it until its first epoch ends",
+        "core/loop.py",
+        "        else:\n            self._save(task, mark)",
+        "",
+        LOOP + "a_non_finite_number_stops_the_run_names_the_last_good_checkpoint_and_leaves_it",
+    ),
+    plant(
+        "a checkpoint is written without a look at the numbers",
+        "core/loop.py",
+        "if due or now - mark.checked > CHECK_SECONDS:",
+        "if False:",
+        LOOP + "no_checkpoint_within_an_epoch_holds_a_non_finite_number",
+    ),
+    plant(
+        "Ctrl-C is ignored",
+        "core/loop.py",
+        "if self.stop.requested:",
+        "if False:",
+        LOOP + "a_stop_is_honoured_before_the_next_step_and_everything_is_saved",
+    ),
+    plant(
+        "a loss that is not finite goes unnoticed",
+        "search/task.py",
+        'if value is not None and not abs(value) < float("inf"):',
+        'if value is not None and abs(value) == float("inf"):',
+        SEARCH + "a_loss_that_is_not_finite_is_named_with_its_epoch",
+    ),
+]
+
+MUTATIONS = [*PROJECTION, *BILEVEL_STEPS, *NETWORKS, *SPLITS, *TRAINING, *RUNS]

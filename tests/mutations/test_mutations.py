@@ -1,0 +1,87 @@
+"""Every planted mistake is noticed by the test that guards against it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import edgewise
+from tests.mutations.planted import MUTATIONS, Mutation
+
+REPOSITORY = Path(__file__).parents[2]
+FAILED = 1
+
+
+def copy_package(folder: Path) -> Path:
+    """A copy of the package, to be put in front of the real one."""
+    source = Path(edgewise.__file__ or "").parent
+    shutil.copytree(source, folder / "edgewise", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "edgewise"
+
+
+def python(front: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python with another folder's packages in front."""
+    path = os.pathsep.join(filter(None, [str(front), os.environ.get("PYTHONPATH", "")]))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+def run_guards(front: Path, guards: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs tests against a copy of the package; exit code 1: one failed, 2 and up: something broke."""
+    return python(front, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "", *guards)
+
+
+def plant(package: Path, mutation: Mutation) -> None:
+    """Makes a mistake in a copy of the package."""
+    path = package / mutation.file
+    text = path.read_text(encoding="utf-8")
+    for find, replacement in mutation.edits:
+        assert text.count(find) == 1, f"{mutation.file}: {find!r} stands {text.count(find)} times, not once"
+        text = text.replace(find, replacement)
+    compile(text, str(path), "exec")
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_without_a_mistake_every_guard_passes_on_the_copy(tmp_path: Path) -> None:
+    package = copy_package(tmp_path)
+    used = python(tmp_path, "-c", "import edgewise; print(edgewise.__file__)")
+    assert Path(used.stdout.strip()).parent == package
+    done = run_guards(tmp_path, sorted({guard for m in MUTATIONS for guard in m.guard.split()}))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
+def test_a_planted_mistake_is_noticed(mutation: Mutation, tmp_path: Path) -> None:
+    plant(copy_package(tmp_path), mutation)
+    done = run_guards(tmp_path, mutation.guard.split())
+    assert done.returncode == FAILED, f"survived: {mutation.name}\n{done.stdout}{done.stderr}"
+    assert "error" not in done.stdout.splitlines()[-1], done.stdout
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
+def test_a_mistake_can_be_planted_in_the_code_as_it_is(mutation: Mutation, tmp_path: Path) -> None:
+    original = Path(edgewise.__file__ or "").parent / mutation.file
+    copy = tmp_path / mutation.file
+    copy.parent.mkdir()
+    shutil.copy(original, copy)
+    plant(tmp_path, mutation)
+    assert copy.read_bytes() != original.read_bytes()
+
+
+def test_no_two_mistakes_have_the_same_name() -> None:
+    names = [mutation.name for mutation in MUTATIONS]
+    assert len(names) == len(set(names)) >= 40

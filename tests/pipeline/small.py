@@ -1,0 +1,158 @@
+"""Runs on the digits that take seconds, and how to look at what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgewise.core.progress import Figures
+from edgewise.pipeline import Options, Settings, resolve
+
+# By its name in sys.modules: as an attribute of the package, `run` is the function.
+RUN = sys.modules["edgewise.pipeline.run"]
+SEED = 3
+# Every stream is drawn from: crops, the projection's order, partial channels, drop-path, the auxiliary head.
+SETS = (
+    "data.train_images=200",
+    "search.epochs=3",
+    "search.batch_size=32",
+    "search.channels=8",
+    "search.layers=3",
+    "search.trace_steps=true",
+    "warm_up.epochs=1",
+    "arch.lr=0.02",
+    "train.epochs=2",
+    "train.batch_size=50",
+    "train.channels=4",
+    "train.layers=3",
+    "train.auxiliary=0.4",
+    "train.drop_path=0.2",
+    "train_augment.cutout=2",
+)
+SEARCH_STEPS, SEARCH_EPOCHS = 3, 3
+TRAIN_STEPS, TRAIN_EPOCHS = 4, 2
+NETWORKS = ("found", "random", "hand")
+FILES = (
+    "recipe.toml",
+    "run.json",
+    "trace.jsonl",
+    "timings.jsonl",
+    "checkpoint.pt",
+    "genotype.json",
+    "supernet.safetensors",
+    "network.safetensors",
+    "network.onnx",
+    "results.json",
+    "report.html",
+)
+
+
+def small(*sets: str, recipe: str = "pc-darts-gp") -> Settings:
+    """The settings of a small run."""
+    return resolve(recipe, sets=(*SETS, *sets))
+
+
+def options(*, seed: int = SEED, checkpoint_seconds: float = 60.0, overwrite: bool = False) -> Options:
+    return Options(seed=seed, device="cpu", checkpoint_seconds=checkpoint_seconds, overwrite=overwrite)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums are added in another order by another number of threads, so what is compared bit for bit has one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a child process that computes as `one_thread` does and never asks the network."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "COLUMNS": "120",
+    }
+
+
+def without_seconds(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """results.json without the time that trainings took."""
+    return {
+        name: {key: value for key, value in entry.items() if key != "train_seconds"}
+        for name, entry in results.items()
+    }
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """All that two runs of the same seed have in common."""
+    files = ("genotype.json", "trace.jsonl", "network.safetensors", "supernet.safetensors", "recipe.toml")
+    return {name: (folder / name).read_bytes() for name in files} | {
+        "results.json": without_seconds(json.loads((folder / "results.json").read_text()))
+    }
+
+
+def assert_same_outcome(folder: Path, other: Path) -> None:
+    """Compares file by file, so that a failure names the file."""
+    one, two = outcome(folder), outcome(other)
+    assert [name for name in one if one[name] != two[name]] == []
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """The content of every file of a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def trace(folder: Path, phase: str | None = None) -> list[dict[str, Any]]:
+    """The records of the trace, all or those of a phase."""
+    records = [json.loads(line) for line in (folder / "trace.jsonl").read_text().splitlines()]
+    return [record for record in records if phase in (None, record["phase"])]
+
+
+Watcher = Callable[[str, int, int], None]
+
+
+class Watch:
+    """A progress that calls back after every step, before the loop has saved it, and at every line.
+
+    Args:
+        step: called with the phase's title, epoch and step.
+        line: called with every line.
+    """
+
+    def __init__(self, step: Watcher | None = None, line: Callable[[str], None] | None = None) -> None:
+        self._step, self._line = step, line
+        self.lines: list[str] = []
+
+    @contextmanager
+    def phase(self, title: str, epochs: int, steps: int, start_epoch: int = 0) -> Iterator[WatchedPhase]:
+        yield WatchedPhase(title, self._step)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+        if self._line is not None:
+            self._line(text)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        self.lines.append(title)
+
+
+class WatchedPhase:
+    def __init__(self, title: str, step: Watcher | None) -> None:
+        self._title, self._step = title, step
+
+    def step(self, epoch: int, step: int, figures: Figures) -> None:
+        if self._step is not None:
+            self._step(self._title, epoch, step)
+
+    def epoch(self, epoch: int, figures: Figures) -> None:
+        pass

@@ -1,0 +1,282 @@
+"""What goes wrong is told before time is spent on it, or with what is still good."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from edgewise.core import ConfigError, DataError, NonFiniteError, RunError
+from edgewise.core.interrupt import Interrupted
+from edgewise.pipeline import Options, resume, start
+from edgewise.spaces import published
+from tests.pipeline.small import RUN, Watch, assert_same_outcome, one_thread, options, small, snapshot
+
+
+def no_step(*now: object) -> None:
+    raise AssertionError("a step was done")
+
+
+def occupy_with_a_note(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "note.txt").write_text("mine")
+
+
+def occupy_with_a_run(status: str) -> Callable[[Path], None]:
+    def occupy(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps({"format": "edgewise.run/1", "status": status}))
+
+    return occupy
+
+
+def occupy_with_a_file(folder: Path) -> None:
+    folder.write_text("mine")
+
+
+OCCUPIED = {
+    "foreign files": (occupy_with_a_note, r"note\.txt.*--out"),
+    "a finished run": (occupy_with_a_run("done"), r"finished run.*--overwrite"),
+    "a run that is not finished": (occupy_with_a_run("interrupted"), r"not finished \(interrupted\).*--resume"),
+    "a file": (occupy_with_a_file, r"is a file.*--out"),
+}
+
+
+@pytest.mark.parametrize("case", OCCUPIED)
+def test_an_occupied_folder_is_refused_and_left_as_it_is(case: str, tmp_path: Path) -> None:
+    occupy, message = OCCUPIED[case]
+    folder = tmp_path / "run"
+    occupy(folder)
+    before = snapshot(folder) if folder.is_dir() else folder.read_text()
+    with pytest.raises(RunError, match=message):
+        start(small(), folder, options=options(), progress=Watch(step=no_step))
+    assert (snapshot(folder) if folder.is_dir() else folder.read_text()) == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match=r"can't be made .*--out"):
+        start(small(), tmp_path / "file" / "run", options=options(), progress=Watch(step=no_step))
+
+
+def disk_with(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgewise.core.atomic.shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+
+
+def test_a_disk_without_room_for_the_run_is_reported_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk_with(50_000_000, monkeypatch)
+    with pytest.raises(RunError, match=r"50\.0 MB free, but this run needs 268\.4 MB.*--out"):
+        start(small(), tmp_path / "run", options=options(), progress=Watch(step=no_step))
+
+
+def test_a_folder_that_cannot_be_written_to_is_reported_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, bytes_needed: int) -> None:
+        raise RunError(f"{path} can't be written to (Read-only file system): choose another folder with --out")
+
+    monkeypatch.setattr("edgewise.core.atomic.check_space", refuse)
+    with pytest.raises(RunError, match="Read-only file system"):
+        start(small(), tmp_path / "run", options=options(), progress=Watch(step=no_step))
+
+
+@pytest.mark.parametrize("case", [*OCCUPIED, "a full disk"])
+def test_a_folder_that_is_not_fit_is_reported_before_images_are_read(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("images were read before the folder was looked at")
+
+    monkeypatch.setattr(RUN, "load", refuse)
+    if case == "a full disk":
+        disk_with(1000, monkeypatch)
+    else:
+        OCCUPIED[case][0](tmp_path / "run")
+    with pytest.raises(RunError):
+        start(small(), tmp_path / "run", options=options())
+
+
+def test_a_run_that_was_refused_for_lack_of_space_can_be_started_again_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        disk_with(1000, patch)
+        with pytest.raises(RunError):
+            start(small(), tmp_path / "run", options=options())
+    with pytest.raises(Interrupted):
+        start(small(), tmp_path / "run", options=options(), progress=Watch(step=lambda *now: interrupt()))
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("setting", ["data.source=./no/such/folder", "data.train_images=5"])
+def test_data_that_are_not_fit_leave_no_folder_behind(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        start(small(setting), tmp_path / "run", options=options())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cuda:77"):
+        start(small(), tmp_path / "run", options=Options(device="cuda:77"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_overwriting_replaces_a_finished_run_whole(whole, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole.folder, tmp_path / "run")
+    with pytest.raises(Interrupted):
+        start(
+            small(),
+            folder,
+            options=options(overwrite=True),
+            progress=Watch(step=lambda *now: interrupt()),
+        )
+    assert {path.name for path in folder.iterdir()} == {"recipe.toml", "run.json", "trace.jsonl", "checkpoint.pt"}
+
+
+class FullDisk:
+    """Lets the first writes of some files through; then there is no space left."""
+
+    def __init__(self, name: str, writes: int) -> None:
+        self._name, self._left = name, writes
+        self._replace = os.replace
+
+    def __call__(self, source: Path, target: Path) -> None:
+        if Path(target).name == self._name:
+            self._left -= 1
+            if self._left < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._replace(source, target)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose disk was full for a checkpoint, for the genotype and for a result, each time freed."""
+    folder = tmp_path_factory.mktemp("filled") / "run"
+    with one_thread():
+        for i, (name, writes) in enumerate([("checkpoint.pt", 4), ("genotype.json", 0), ("results.json", 1)]):
+            message = rf"{name} could not be written: no space left .*resume"
+            go = partial(resume, folder)
+            if i == 0:
+                go = partial(start, small(), folder, options=options(checkpoint_seconds=0.0))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("edgewise.core.atomic.os.replace", FullDisk(name, writes))
+                with pytest.raises(RunError, match=message) as caught:
+                    go()
+            run = json.loads((folder / "run.json").read_text())
+            assert (run["status"], run["error"]) == ("failed", str(caught.value))
+        resume(folder)
+    return folder
+
+
+def test_a_run_whose_disk_filled_up_three_times_ends_as_the_run_that_had_room(whole, filled: Path) -> None:
+    assert_same_outcome(whole.folder, filled)
+
+
+def test_a_run_that_failed_and_then_ended_well_is_done_and_holds_no_error(filled: Path) -> None:
+    run = json.loads((filled / "run.json").read_text())
+    assert run["status"] == "done"
+    assert not run.get("error")
+
+
+def test_overwriting_a_run_with_data_that_are_not_fit_leaves_the_run_as_it_was(whole, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole.folder, tmp_path / "run")
+    before = snapshot(folder)
+    with pytest.raises(DataError):
+        start(small("data.source=./no/such/folder"), folder, options=options(overwrite=True))
+    assert snapshot(folder) == before
+
+
+def tensors(state: Any) -> list[torch.Tensor]:
+    """Every tensor of floating-point numbers in a checkpoint."""
+    if isinstance(state, torch.Tensor):
+        return [state] if state.is_floating_point() else []
+    values = state.values() if isinstance(state, dict) else state if isinstance(state, (list, tuple)) else ()
+    return [tensor for value in values for tensor in tensors(value)]
+
+
+def checkpoint(folder: Path) -> dict[str, Any]:
+    return torch.load(folder / "checkpoint.pt", weights_only=True)
+
+
+def start_and_fail(folder: Path, *sets: str, **given: Any) -> str:
+    """Starts a run in which a number becomes infinite or NaN; returns what is said about it."""
+    with pytest.raises(NonFiniteError) as caught:
+        start(small(*sets), folder, **{"options": options(), **given})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sets", "command", "phase"),
+    [
+        (["weights.lr=1e30", "search.trace_steps=false"], "search", "search"),
+        pytest.param(
+            ["weights.lr=1e30", "search.trace_steps=true"],
+            "search",
+            "search",
+        ),
+        (["train.lr=1e30"], "train", "training (found)"),
+    ],
+    ids=["search", "search that traces its steps", "training"],
+)
+def test_a_number_that_is_not_finite_stops_the_run_with_the_last_good_checkpoint_and_what_to_try(
+    sets: list[str], command: str, phase: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    genotype = published("PC_DARTS_cifar") if command == "train" else None
+    message = start_and_fail(folder, *sets, command=command, genotype=genotype)
+    assert f"the last good checkpoint is epoch 1, step 0 of {phase}" in message
+    assert str(folder) in message
+    assert ("train.lr" if command == "train" else "weights.lr") in message
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["status"], run["error"]) == ("failed", message)
+    assert all(tensor.isfinite().all() for tensor in tensors(checkpoint(folder)))
+    assert not (folder / "trace.jsonl").exists() or "NaN" not in (folder / "trace.jsonl").read_text()
+
+
+def test_a_non_finite_number_is_noticed_within_the_epoch_before_a_checkpoint_would_be_replaced(
+    tmp_path: Path,
+) -> None:
+    folder, seen = tmp_path / "run", []
+    message = start_and_fail(
+        folder,
+        "weights.lr=1e30",
+        "search.trace_steps=false",
+        "search.batch_size=10",
+        options=options(checkpoint_seconds=0.0),
+        progress=Watch(step=lambda *now: seen.append(now)),
+    )
+    assert "epoch 1 of the search" in message
+    assert len(seen) < 10
+    assert checkpoint(folder)["mark"]["step"] < len(seen)
+
+
+def test_the_last_good_checkpoint_holds_only_finite_numbers_even_with_one_after_every_step(tmp_path: Path) -> None:
+    sets = ("weights.lr=1e30", "search.trace_steps=false")
+    start_and_fail(tmp_path / "run", *sets, options=options(checkpoint_seconds=0.0))
+    assert all(tensor.isfinite().all() for tensor in tensors(checkpoint(tmp_path / "run")))
+
+
+def test_ctrl_c_after_a_non_finite_step_does_not_replace_the_last_good_checkpoint(tmp_path: Path) -> None:
+    def step_done(title: str, epoch: int, step: int) -> None:
+        if (epoch, step) == (0, 6):
+            interrupt()
+
+    sets = ("weights.lr=1e30", "search.trace_steps=false", "search.batch_size=10")
+    with pytest.raises(RunError):
+        start(small(*sets), tmp_path / "run", options=options(), progress=Watch(step=step_done))
+    assert all(tensor.isfinite().all() for tensor in tensors(checkpoint(tmp_path / "run")))
