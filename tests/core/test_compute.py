@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgewise.core import ConfigError
-from edgewise.core.compute import Compute
+from edgewise.core.compute import Compute, restore_optimizer
 
 needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 
@@ -132,3 +132,14 @@ def test_there_is_no_scaler_state_in_fp32_and_none_is_needed() -> None:
     compute = Compute("cpu")
     assert compute.scaler_state() == {}
     compute.load_scaler_state({})
+
+
+def test_a_restored_optimiser_has_the_old_momentum_and_its_own_learning_rate() -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    before = torch.optim.SGD([weight], lr=0.5, momentum=0.9)
+    weight.grad = torch.tensor([1.0, 2.0])
+    before.step()
+    after = torch.optim.SGD([weight], lr=0.1, momentum=0.8)
+    restore_optimizer(after, before.state_dict())
+    assert after.state[weight]["momentum_buffer"].tolist() == [1.0, 2.0]
+    assert (after.param_groups[0]["lr"], after.param_groups[0]["momentum"]) == (0.1, 0.8)

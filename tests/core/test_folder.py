@@ -166,3 +166,20 @@ def test_a_checkpoint_keeps_its_tensors(tmp_path: Path) -> None:
         back = run.load_checkpoint()
     assert back is not None
     assert torch.equal(back["alpha"], torch.tensor([0.1, 0.2], dtype=torch.float64))
+
+
+def test_a_check_of_a_new_folder_changes_nothing_and_refuses_what_create_would_refuse(tmp_path: Path) -> None:
+    RunFolder.check_new(tmp_path / "a" / "b", 1)
+    assert not (tmp_path / "a").exists()
+    (tmp_path / ".run.json.123.tmp").write_text("{")
+    RunFolder.check_new(tmp_path, 1)
+    finished(tmp_path / "run")
+    before = sorted(entry.name for entry in (tmp_path / "run").iterdir())
+    RunFolder.check_new(tmp_path / "run", 1, overwrite=True)
+    assert sorted(entry.name for entry in (tmp_path / "run").iterdir()) == before
+    with pytest.raises(RunError, match="holds a finished run"):
+        RunFolder.check_new(tmp_path / "run", 1)
+    with pytest.raises(RunError, match="choose another folder"):
+        RunFolder.check_new(tmp_path / ".run.json.123.tmp" / "run", 1)
+    with pytest.raises(RunError, match="free"):
+        RunFolder.check_new(tmp_path / "new", 2**60)

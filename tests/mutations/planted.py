@@ -391,14 +391,14 @@ RUNS = [
     plant(
         "the momentum of the weights is not restored",
         "search/bilevel.py",
-        'self.weights_optimizer.load_state_dict(state["weights_optimizer"])',
+        'restore_optimizer(self.weights_optimizer, state["weights_optimizer"])',
         "pass",
         RESUMED_SEARCH,
     ),
     plant(
         "Adam's moments are not restored",
         "search/bilevel.py",
-        'self.arch_optimizer.load_state_dict(state["arch_optimizer"])',
+        'restore_optimizer(self.arch_optimizer, state["arch_optimizer"])',
         "pass",
         RESUMED_SEARCH,
     ),

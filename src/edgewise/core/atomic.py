@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgewise.core.errors import RunError
 
+LEFTOVERS = ".*.tmp"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -54,7 +55,7 @@ def sync_folder(folder: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes the half-written files of processes that were killed."""
-    for temporary in folder.glob(".*.tmp"):
+    for temporary in folder.glob(LEFTOVERS):
         with suppress(OSError):
             temporary.unlink()
 

@@ -234,7 +234,9 @@ def _make(path: Path) -> None:
 
 def _check_clear(path: Path, *, overwrite: bool) -> bool:
     """Refuses a folder that can't be made ready for a new run; says whether there is a run to remove."""
-    others = sorted(entry.name for entry in path.iterdir() if entry.name != LOCK)
+    others = sorted(
+        entry.name for entry in path.iterdir() if entry.name != LOCK and not entry.match(atomic.LEFTOVERS)
+    )
     if not others:
         return False
     if RUN not in others:
