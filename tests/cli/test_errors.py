@@ -100,15 +100,15 @@ def test_an_option_that_a_resumed_run_would_ignore_is_refused(option: list[str],
     assert option[0] in outcome.err
 
 
-def test_what_a_non_finite_loss_advises_can_be_done(call: Call) -> None:
-    stopped = call(
-        "search", *SMALL, "--set", "weights.lr=1e30", "--set", "search.trace_steps=false", "--out", "run"
-    )
+def test_what_a_non_finite_loss_advises_can_be_done(call: Call, tmp_path: Path) -> None:
+    sets = ("--set", "search.trace_steps=false", "--set", "search.epochs=2")
+    stopped = call("search", *SMALL, *sets, "--set", "weights.lr=1e30", "--out", "run")
     assert stopped.code == 1
     assert stopped.err.startswith("error: weights loss is nan in epoch 1 of the search")
     assert "`edgewise run --resume run`" in stopped.err
     assert "--set weights.lr" in stopped.err
     assert call("run", "--resume", "run", "--set", "weights.lr=0.05").code == 0
+    assert '"lr": 0.05' in (tmp_path / "run" / "trace.jsonl").read_text()
 
 
 def test_the_console_script_ends_with_the_code_and_message_of_an_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import torch
 
 import edgewise
 from tests.cli.conftest import python
-from tests.pipeline.small import SETS, one_thread
 
 
 def test_importing_edgewise_loads_no_torch() -> None:
@@ -41,7 +41,15 @@ def test_every_name_of_the_stub_is_there(name: str) -> None:
 
 
 def test_the_names_of_the_readme_are_public() -> None:
-    assert {"run", "search", "train", "resume", "load", "resolve", "Genotype", "published"} <= set(public())
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    used = set(re.findall(r"\bedgewise\.(\w+)\(", text))
+    assert used >= {"run", "load"}
+    assert used <= set(public())
+
+
+def test_functions_are_not_hidden_by_modules_of_the_same_name() -> None:
+    code = "import edgewise; edgewise.run; print([callable(getattr(edgewise, n)) for n in edgewise.__all__ if n.islower()])"
+    assert "False" not in python(code)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -57,15 +65,11 @@ def test_a_trained_network_is_loaded_by_its_folder_and_classifies(whole) -> None
     assert classifier.facts.genotype == whole.result.genotype
 
 
-def test_search_then_train_in_python_gives_the_network_of_the_whole_run(whole, tmp_path: Path) -> None:
-    with one_thread():
-        trained = edgewise.train(
-            whole.result.genotype, "digits", out=tmp_path / "net", sets=SETS, seed=3, device="cpu"
-        )
-    assert (tmp_path / "net" / "network.safetensors").read_bytes() == (
-        whole.folder / "network.safetensors"
-    ).read_bytes()
-    assert list(trained.results) == ["found"]
+def test_classes_are_predicted_from_images_as_they_are(whole, splits) -> None:
+    images = splits.test._images
+    names = edgewise.load(whole.folder).predict(images.pixels)
+    right = sum(name == str(label) for name, label in zip(names, images.labels.tolist(), strict=True))
+    assert right / len(images) == whole.result.results["found"]["top1"]
 
 
 def test_run_in_python_is_one_call(whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
+from edgewise.core.atomic import write_bytes
 from edgewise.core.progress import Figures
+from edgewise.export import OnnxCheck
 from edgewise.pipeline import Options, Settings, resolve
 
 # By its name in sys.modules: as an attribute of the package, `run` is the function.
 RUN = sys.modules["edgewise.pipeline.run"]
+PHASES = sys.modules["edgewise.pipeline.phases"]
 SEED = 3
 # Every stream is drawn from: crops, the projection's order, partial channels, drop-path, the auxiliary head.
 SETS = (
@@ -105,6 +110,46 @@ def assert_same_outcome(folder: Path, other: Path) -> None:
     """Compares file by file, so that a failure names the file."""
     one, two = outcome(folder), outcome(other)
     assert [name for name in one if one[name] != two[name]] == []
+
+
+def assert_same_search(folder: Path, other: Path) -> None:
+    """Compares what a search left behind; `other` may hold trainings too."""
+    for name in ("genotype.json", "supernet.safetensors", "recipe.toml"):
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+    ours = (folder / "trace.jsonl").read_bytes()
+    assert (other / "trace.jsonl").read_bytes().startswith(ours)
+    assert len(ours.splitlines()) == SEARCH_EPOCHS * (SEARCH_STEPS + 1)
+
+
+@contextmanager
+def without_onnx() -> Iterator[None]:
+    """Puts something short in the place of the ONNX export, for runs that are about something else."""
+
+    def export(network: object, facts: object, path: Path) -> OnnxCheck:
+        write_bytes(path, b"onnx")
+        return OnnxCheck(0.0, 1.0, (1,))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PHASES, "export_onnx", export)
+        yield
+
+
+def unfinished(whole: Path, folder: Path, *, without: Sequence[str] = ()) -> Path:
+    """A copy of the whole run as it was just before its end, and without some of its files.
+
+    Args:
+        whole: the run.
+        folder: the copy's.
+        without: files that are not there yet.
+    """
+    shutil.copytree(whole, folder)
+    for name in without:
+        (folder / name).unlink()
+    run = json.loads((folder / "run.json").read_text())
+    ended = {"finished", *(["onnx"] if "network.onnx" in without else [])}
+    kept = {key: value for key, value in run.items() if key not in ended}
+    (folder / "run.json").write_text(json.dumps({**kept, "status": "interrupted"}))
+    return folder
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

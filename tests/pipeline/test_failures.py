@@ -20,7 +20,7 @@ from edgewise.core import ConfigError, DataError, NonFiniteError, RunError
 from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import Options, resume, start
 from edgewise.spaces import published
-from tests.pipeline.small import RUN, Watch, assert_same_outcome, one_thread, options, small, snapshot
+from tests.pipeline.small import RUN, Watch, assert_same_search, one_thread, options, small, snapshot
 
 
 def no_step(*now: object) -> None:
@@ -65,7 +65,7 @@ def test_an_occupied_folder_is_refused_and_left_as_it_is(case: str, tmp_path: Pa
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(RunError, match=r"can't be made .*--out"):
+    with pytest.raises(RunError, match=r"file is a file: .*--out"):
         start(small(), tmp_path / "file" / "run", options=options(), progress=Watch(step=no_step))
 
 
@@ -165,14 +165,16 @@ class FullDisk:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose disk was full for a checkpoint, for the genotype and for a result, each time freed."""
+    """A search whose disk was full for a checkpoint, for the supernet and for the genotype, each time freed."""
     folder = tmp_path_factory.mktemp("filled") / "run"
     with one_thread():
-        for i, (name, writes) in enumerate([("checkpoint.pt", 4), ("genotype.json", 0), ("results.json", 1)]):
+        for i, (name, writes) in enumerate(
+            [("checkpoint.pt", 4), ("supernet.safetensors", 0), ("genotype.json", 0)]
+        ):
             message = rf"{name} could not be written: no space left .*resume"
             go = partial(resume, folder)
             if i == 0:
-                go = partial(start, small(), folder, options=options(checkpoint_seconds=0.0))
+                go = partial(start, small(), folder, options=options(checkpoint_seconds=0.0), command="search")
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("edgewise.core.atomic.os.replace", FullDisk(name, writes))
                 with pytest.raises(RunError, match=message) as caught:
@@ -183,8 +185,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_run_whose_disk_filled_up_three_times_ends_as_the_run_that_had_room(whole, filled: Path) -> None:
-    assert_same_outcome(whole.folder, filled)
+def test_a_search_whose_disk_filled_up_three_times_ends_as_the_one_that_had_room(whole, filled: Path) -> None:
+    assert_same_search(filled, whole.folder)
 
 
 def test_a_run_that_failed_and_then_ended_well_is_done_and_holds_no_error(filled: Path) -> None:

@@ -14,19 +14,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core import RunError
+from edgewise.core import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.phases import Context
 from tests.pipeline.small import (
+    PHASES,
     RUN,
     SETS,
     Watch,
     assert_same_outcome,
+    assert_same_search,
     one_thread,
     options,
     small,
     snapshot,
+    trace,
+    unfinished,
+    without_onnx,
 )
 
 
@@ -70,7 +75,7 @@ def crashed_once_at_every_moment(tmp_path_factory: pytest.TempPathFactory) -> Pa
     """One run that crashed at each of the moments in turn, with a checkpoint after every step."""
     folder = tmp_path_factory.mktemp("crashed") / "run"
     moments = list(MOMENTS.values())
-    with one_thread():
+    with one_thread(), without_onnx():
         with pytest.raises(Crash):
             start(small(), folder, options=options(checkpoint_seconds=0.0), progress=moments[0]())
         for moment in moments[1:]:
@@ -90,7 +95,10 @@ def test_a_run_that_crashed_ends_with_the_same_files_and_status(whole, crashed_o
     assert set(snapshot(crashed_once_at_every_moment)) == set(snapshot(whole.folder))
     run = json.loads((crashed_once_at_every_moment / "run.json").read_text())
     assert run["status"] == "done"
-    assert set(run) == set(json.loads((whole.folder / "run.json").read_text()))
+    present = {key for key, value in run.items() if value is not None}
+    assert present == {
+        key for key, value in json.loads((whole.folder / "run.json").read_text()).items() if value is not None
+    }
 
 
 def test_timings_of_a_run_that_crashed_hold_every_epoch_once(whole, crashed_once_at_every_moment: Path) -> None:
@@ -109,8 +117,7 @@ def test_without_a_checkpoint_in_the_epoch_a_resumed_run_goes_back_to_its_start(
             start(small(), folder, options=options(), command="search", progress=crash_at("search", 1, 1))
         resume(folder, progress=Watch(step=lambda *now: seen.append(now)))
     assert seen[0] == ("search", 1, 0)
-    ours = (folder / "trace.jsonl").read_bytes()
-    assert (whole.folder / "trace.jsonl").read_bytes().startswith(ours)
+    assert_same_search(folder, whole.folder)
 
 
 def stop_at(title: str, epoch: int, step: int) -> Watch:
@@ -126,16 +133,16 @@ def test_ctrl_c_saves_within_the_epoch_says_how_to_go_on_and_loses_no_step(whole
     seen: list[object] = []
     with one_thread():
         with pytest.raises(Interrupted) as caught:
-            start(small(), folder, options=options(), progress=stop_at("search", 1, 1))
+            start(small(), folder, options=options(), command="search", progress=stop_at("search", 1, 1))
         message = str(caught.value)
         assert "epoch 2 of 3, after step 2 of 3" in message
         assert f"edgewise run --resume {folder}" in message
         assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
-        with pytest.raises(Interrupted, match=r"training \(random\), epoch 1 of 2, after step 2 of 4"):
-            resume(folder, progress=stop_at("training (random)", 0, 1))
+        with pytest.raises(Interrupted, match=r"epoch 3 of 3, after step 1 of 3"):
+            resume(folder, progress=stop_at("search", 2, 0))
         resume(folder, progress=Watch(step=lambda *now: seen.append(now)))
-    assert seen[0] == ("training (random)", 0, 2)
-    assert_same_outcome(whole.folder, folder)
+    assert seen == [("search", 2, 1), ("search", 2, 2)]
+    assert_same_search(folder, whole.folder)
 
 
 def test_the_command_that_goes_on_can_be_pasted_into_a_shell_whatever_the_folder_is_called(tmp_path: Path) -> None:
@@ -150,8 +157,7 @@ def test_the_command_that_goes_on_can_be_pasted_into_a_shell_whatever_the_folder
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_handlers_of_signals_are_what_they_were_after_a_run(whole, number: int, tmp_path: Path) -> None:
     before = signal.getsignal(number)
-    folder = shutil.copytree(whole.folder, tmp_path / "run")
-    resume(folder)
+    resume(unfinished(whole.folder, tmp_path / "run"))
     assert signal.getsignal(number) is before
 
 
@@ -184,7 +190,7 @@ def test_resuming_opens_no_test_images_of_a_network_that_was_tested(
         raise AssertionError("test images were opened again")
 
     monkeypatch.setattr(SealedImages, "open", refuse)
-    resume(shutil.copytree(whole.folder, tmp_path / "run"))
+    resume(unfinished(whole.folder, tmp_path / "run"))
 
 
 def images(folder: Path, *, shift: int = 0) -> Path:
@@ -255,7 +261,7 @@ def test_a_run_that_never_began_is_refused_with_what_to_do(tmp_path: Path) -> No
 def test_resuming_keeps_the_checkpoint_interval_unless_another_is_asked_for(
     whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = shutil.copytree(whole.folder, tmp_path / "run")
+    folder = unfinished(whole.folder, tmp_path / "run")
     seen: list[float] = []
 
     def note(phase: str, context: Context) -> None:
@@ -267,3 +273,61 @@ def test_resuming_keeps_the_checkpoint_interval_unless_another_is_asked_for(
     resume(folder, checkpoint_seconds=7.0)
     resume(folder)
     assert seen == [60.0, 7.0, 7.0]
+
+
+@pytest.mark.xfail(strict=True, reason="the run is noted as done before its report is written")
+def test_a_run_that_is_killed_while_its_report_is_written_writes_it_when_it_goes_on(
+    whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = unfinished(whole.folder, tmp_path / "run", without=["report.html"])
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(PHASES, "write_report", crash)
+        resume(folder)
+    resume(folder)
+    assert (folder / "report.html").is_file()
+
+
+@pytest.mark.xfail(strict=True, reason="a network.onnx that is there is taken for an export that was noted")
+def test_a_run_that_is_killed_just_after_its_export_still_notes_how_far_it_agrees_with_pytorch(
+    whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = unfinished(whole.folder, tmp_path / "run", without=["network.onnx"])
+    with without_onnx():
+        export = PHASES.export_onnx
+        with monkeypatch.context() as patch, pytest.raises(Crash):
+            patch.setattr(PHASES, "export_onnx", lambda *args: crash(export(*args)))
+            resume(folder)
+        assert (folder / "network.onnx").is_file()
+        resume(folder)
+    assert json.loads((folder / "run.json").read_text())["onnx"]["max_difference"] == 0.0
+
+
+def crash(*args: object) -> None:
+    raise Crash
+
+
+def test_a_lower_learning_rate_can_be_given_to_a_run_that_goes_on_and_is_used_and_recorded(
+    interrupted: tuple[Path, Path],
+) -> None:
+    folder, _ = interrupted
+    resume(folder, sets=["weights.lr=0.004", "arch.lr=0.005"])
+    records = trace(folder, "search")
+    # A cosine over three epochs: 1, 3/4 and 1/4 of the start.
+    assert [record["lr"] for record in records] == pytest.approx([0.004, 0.003, 0.001])
+    assert [record["arch_lr"] for record in records] == [0.005] * 3
+    settings = resolve(str(folder / "recipe.toml"))
+    assert (settings.weights.lr, settings.arch.lr) == (0.004, 0.005)
+    assert json.loads((folder / "run.json").read_text())["changed_settings"] == [
+        "weights.lr=0.004",
+        "arch.lr=0.005",
+    ]
+
+
+@pytest.mark.parametrize("setting", ["search.epochs=9", "data.source=digits", "projection=none", "train.epochs=3"])
+def test_what_a_checkpoint_cannot_bear_is_not_changed_within_a_run(
+    setting: str, interrupted: tuple[Path, Path]
+) -> None:
+    before = snapshot(interrupted[0])
+    with pytest.raises(ConfigError, match=setting):
+        resume(interrupted[0], sets=["weights.lr=0.01", setting])
+    assert snapshot(interrupted[0]) == before

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 import edgewise
 from edgewise.core import RunError
 from edgewise.data import Splits
+from edgewise.export import load_network
 from edgewise.pipeline import COLUMNS, summary_rows
 from edgewise.pipeline.networks import build_candidate, measure_size, network_spec
 from edgewise.pipeline.run import wanted_phases
@@ -156,7 +157,7 @@ def test_figures_of_every_network_agree_with_their_confusion_matrix(whole, split
 
 def test_results_equal_a_fresh_evaluation_of_the_saved_network(whole, splits: Splits) -> None:
     entry = read(whole.folder, "results.json")["found"]
-    network = edgewise.load(whole.folder).network.eval()
+    network = load_network(whole.folder).network.eval()
     images = splits.test._images
     mean, std = (
         torch.tensor(values)[:, None, None] for values in (splits.normalisation.mean, splits.normalisation.std)

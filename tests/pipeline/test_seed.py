@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from edgewise.pipeline import start
-from tests.pipeline.small import SEED, assert_same_outcome, one_thread, options, small, trace, without_seconds
+from tests.pipeline.small import (
+    SEED,
+    assert_same_outcome,
+    one_thread,
+    options,
+    small,
+    trace,
+    without_onnx,
+    without_seconds,
+)
 
 
+# The command line's tests compare a run by the console script with this session's, bit for bit, in every suite.
+@pytest.mark.slow
 def test_two_runs_of_one_seed_are_the_same_bit_for_bit(whole, tmp_path: Path) -> None:
     with one_thread():
         start(small(), tmp_path / "again", options=options(seed=SEED))
@@ -28,7 +41,7 @@ def test_another_seed_gives_other_images_another_search_and_other_weights(whole,
 
 def test_without_comparisons_search_and_found_network_are_the_same_bit_for_bit(whole, tmp_path: Path) -> None:
     folder = tmp_path / "alone"
-    with one_thread():
+    with one_thread(), without_onnx():
         start(small("compare=[]"), folder, options=options(seed=SEED))
     for name in ("genotype.json", "network.safetensors", "supernet.safetensors"):
         assert (folder / name).read_bytes() == (whole.folder / name).read_bytes()

@@ -47,6 +47,13 @@ class SearchTask:
         self.space = space(recipe.space)
         self.streams = Streams(seed)
         self.device = str(compute.device)
+        self.search = self._build(splits, stem, compute)
+        self.batches = self._batches(splits, augment, compute)
+        self.sums = EpochSums(len(self.space.cell_types), len(self.search.meter.groups), compute.device)
+        self._last: StepReport | None = None
+
+    def _build(self, splits: Splits, stem: StemName, compute: Compute) -> BilevelSearch:
+        recipe = self.recipe
         spec = SupernetSpec(
             channels=recipe.search.channels,
             layers=recipe.search.layers,
@@ -62,23 +69,22 @@ class SearchTask:
             beta=recipe.edge_normalisation is not None,
             generator=self.streams.generator("arch"),
         ).to(compute.device)
-        self.search = BilevelSearch(recipe, supernet, arch, self.streams, compute)
-        self.batches = SearchBatches(
-            *(
-                Batches(
-                    images,
-                    batch_size=min(recipe.search.batch_size, len(images)),
-                    generator=self.streams.generator(f"batches.{name}"),
-                    normalisation=splits.normalisation,
-                    augment=augment,
-                    drop_last=True,
-                    device=compute.device,
-                )
-                for name, images in (("weights", splits.weights), ("arch", splits.arch))
+        return BilevelSearch(recipe, supernet, arch, self.streams, compute)
+
+    def _batches(self, splits: Splits, augment: Augment | None, compute: Compute) -> SearchBatches:
+        weights, arch = (
+            Batches(
+                images,
+                batch_size=min(self.recipe.search.batch_size, len(images)),
+                generator=self.streams.generator(f"batches.{name}"),
+                normalisation=splits.normalisation,
+                augment=augment,
+                drop_last=True,
+                device=compute.device,
             )
+            for name, images in (("weights", splits.weights), ("arch", splits.arch))
         )
-        self.sums = EpochSums(len(self.space.cell_types), len(self.search.meter.groups), compute.device)
-        self._last: StepReport | None = None
+        return SearchBatches(weights, arch)
 
     @property
     def epochs(self) -> int:
