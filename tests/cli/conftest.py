@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.small import SETS
+from edgewise.data import Splits, load
+from tests.pipeline.small import SETS, options, small
 from tests.pipeline.whole import Whole, whole_run
 
 SCRIPT = Path(sys.executable).with_name("edgewise")
@@ -79,6 +80,13 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """The small run of the pipeline's tests."""
     return whole_run(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def splits() -> Splits:
+    """The images of the small run, cut anew."""
+    settings = small()
+    return load(settings.data, seed=options().seed, arch_fraction=settings.search.arch_fraction)
 
 
 @pytest.fixture(scope="session")

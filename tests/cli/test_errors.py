@@ -101,7 +101,7 @@ def test_an_option_that_a_resumed_run_would_ignore_is_refused(option: list[str],
 
 
 def test_what_a_non_finite_loss_advises_can_be_done(call: Call, tmp_path: Path) -> None:
-    sets = ("--set", "search.trace_steps=false", "--set", "search.epochs=2")
+    sets = ("--set", "search.trace_steps=false", "--set", "search.epochs=2", "--set", "search.batch_size=50")
     stopped = call("search", *SMALL, *sets, "--set", "weights.lr=1e30", "--out", "run")
     assert stopped.code == 1
     assert stopped.err.startswith("error: weights loss is nan in epoch 1 of the search")

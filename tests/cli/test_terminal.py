@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SCRIPT, SMALL, environment
-from tests.pipeline.small import assert_same_search
+from tests.pipeline.small import FILES, assert_same_search
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 
@@ -87,3 +87,5 @@ def test_ctrl_c_ends_with_130_and_the_command_that_it_prints_goes_on_to_the_same
     )
     assert done.returncode == 0, done.stderr
     assert_same_search(tmp_path / "run", whole.folder)
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert left == set(FILES) - {"network.safetensors", "network.onnx", "results.json"}

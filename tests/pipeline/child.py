@@ -1,4 +1,4 @@
-"""A run in a process of its own that says after every step where it is, so that it can be killed there.
+"""A run in a process of its own that says where it is before every phase and after every step, to be killed there.
 
 python -m tests.pipeline.child start|resume FOLDER
 """
@@ -9,16 +9,26 @@ import sys
 from pathlib import Path
 
 from edgewise.pipeline import resume, start
-from tests.pipeline.small import Watch, options, small
+from edgewise.pipeline.phases import Context, run_phase
+from tests.pipeline.small import RUN, Watch, options, small
 
 # Shorter than most steps, so that kills also strike while a checkpoint is written.
 CHECKPOINT_SECONDS = 0.05
 
 
+def say(*words: object) -> None:
+    print(*words, sep="|", flush=True)
+
+
+def announced(phase: str, context: Context) -> None:
+    """Carries out a phase that the run will find under the name `run_phase`."""
+    say("phase", phase)
+    run_phase(phase, context)
+
+
 def main(action: str, folder: Path) -> None:
-    watch = Watch(
-        step=lambda *now: print("step", *now, sep="|", flush=True), line=lambda text: print(text, flush=True)
-    )
+    vars(RUN)["run_phase"] = announced
+    watch = Watch(step=lambda *now: say("step", *now), line=say)
     if action == "start":
         start(small(), folder, options=options(checkpoint_seconds=CHECKPOINT_SECONDS), progress=watch)
     else:

@@ -28,7 +28,6 @@ PLACES = (
     + [(f"training ({n})", e, s) for n in NETWORKS for e in range(TRAIN_EPOCHS) for s in range(TRAIN_STEPS)]
     + [("export", 0, 0)]
 )
-LAST_LINE_BEFORE_EXPORT = "hand: test accuracy"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Moment:
 
 def is_at(line: str, place: tuple[str, int, int]) -> bool:
     """Whether a child that prints `line` has reached a place or is beyond it."""
-    if line.startswith(LAST_LINE_BEFORE_EXPORT):
+    if line.rstrip("\n") == "phase|export":
         return True
     if not line.startswith("step|"):
         return False
