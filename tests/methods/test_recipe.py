@@ -143,7 +143,7 @@ def test_a_space_that_is_unknown_or_not_searchable_is_refused_with_those_that_ar
 def test_a_last_learning_rate_above_the_first_is_refused_with_what_to_do(section, settings):
     message = faults(**{section: settings})
     assert f"{section}.lr_min = 0.02 is above {section}.lr = 0.01" in message
-    assert "lower" in message
+    assert f"lower {section}.lr_min" in message
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,9 @@ def test_a_separable_convolution_runs_twice_with_the_stride_in_the_first():
 @pytest.mark.parametrize(("primitive", "reach"), [("dil_conv_3x3", 2), ("dil_conv_5x5", 4), ("sep_conv_3x3", 2)])
 def test_a_convolution_sees_exactly_as_far_as_its_kernel_and_dilation_reach(primitive, reach):
     module = operation(primitive, 2, stride=1, affine=False).double().eval()
+    with torch.no_grad():
+        for weight in module.parameters():  # positive, so that no ReLU hides anything
+            weight.abs_()
     x = torch.rand(1, 2, 17, 17, dtype=torch.float64, requires_grad=True)
     (seen,) = torch.autograd.grad(module(x)[0, :, 8, 8].sum(), x)
     rows = seen[0].abs().sum((0, 2)).nonzero().flatten()

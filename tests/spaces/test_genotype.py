@@ -72,6 +72,7 @@ def test_the_json_text_is_the_dictionary_with_an_edge_a_line(genotype):
     edges = [line for line in text.splitlines() if '"primitive"' in line]
     assert len(edges) == sum(len(cell.edges) for cell in genotype.cells.values())
     assert all(line.count('"source"') == line.count('"target"') == 1 for line in edges)
+    assert all(line.strip().startswith("{") and line.rstrip(",").endswith("}") for line in edges)
 
 
 def test_the_json_has_the_documented_shape():
