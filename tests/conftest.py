@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Tensors are tiny and two workers run side by side: threads of their own would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED_DATA = Path(os.environ.get("EDGEWISE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -6,12 +6,13 @@ from .methods import Recipe as Recipe
 from .pipeline import Options as Options
 from .pipeline import RunResult as RunResult
 from .pipeline import Settings as Settings
+from .pipeline import load as load
 from .pipeline import resolve as resolve
 from .pipeline import resume as resume
 from .pipeline import run as run
-from .pipeline import search as search
+from .pipeline import run_search as run_search
+from .pipeline import run_training as run_training
 from .pipeline import start as start
-from .pipeline import train as train
 from .spaces import PUBLISHED as PUBLISHED
 from .spaces import Genotype as Genotype
 from .spaces import published as published

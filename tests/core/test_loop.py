@@ -386,6 +386,17 @@ def test_a_non_finite_number_is_found_within_a_long_epoch(tmp_path: Path, monkey
     assert len(task.done) <= 7
 
 
+def test_the_device_is_not_asked_for_its_numbers_at_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = FakeTask(epochs=1, steps=100)
+    task.at_step = Clock(monkeypatch).pass_seconds(2.0)
+    asked = []
+    task.check_finite = asked.append  # type: ignore[method-assign]
+    Loop(make(tmp_path / "run"), SilentProgress(), StopRequest(), checkpoint_seconds=NEVER).run(task)
+    assert 10 <= len(asked) <= 20
+
+
 def test_ctrl_c_after_a_non_finite_number_does_not_replace_the_last_good_checkpoint(tmp_path: Path) -> None:
     make(tmp_path / "run")
     folder = NotingFolder(tmp_path / "run")

@@ -34,6 +34,8 @@ STEP = "tests/search/test_step.py::test_"
 SEARCH = "tests/search/test_task.py::test_"
 TRAIN = "tests/train/test_task.py::test_"
 TEST = "tests/train/test_evaluate.py::test_"
+BY_HAND = "tests/methods/test_projection_by_hand.py::test_"
+ORDER = "tests/methods/test_projection_order.py::test_"
 LOOP = "tests/core/test_loop.py::test_"
 
 PINNED = GOLDEN + "three_steps_give_the_pinned_numbers"
@@ -56,14 +58,35 @@ PROJECTION = [
         "methods/projection.py",
         "partner = original.gather(",
         "partner = current.gather(",
-        f"{PINNED}[pc-darts-gp]",
+        BY_HAND + "no_row_is_projected_against_a_partner_that_was_projected_before",
     ),
     plant(
         "the conflict is tested with the original value instead of the current one",
         "methods/projection.py",
         "& (inner < 0)",
         "& ((original * partner).sum(-1) < 0)",
-        f"{PINNED}[pc-darts-gp]",
+        BY_HAND + "the_conflict_is_tested_with_the_current_row_not_the_original_one",
+    ),
+    plant(
+        "the two orders by length are swapped",
+        "methods/projection.py",
+        "row < column if order",
+        "row > column if order",
+        ORDER + "of_edges_of_unequal_length_the_shorter_or_the_longer_is_projected_as_asked",
+    ),
+    plant(
+        "both edges of a pair can lose the toss",
+        "methods/projection.py",
+        "coin = heads.triu(1) | (~heads).transpose(-1, -2).tril(-1)",
+        "coin = heads",
+        ORDER + "exactly_one_edge_of_any_conflicting_pair_is_projected",
+    ),
+    plant(
+        "edges of different nodes are projected on each other",
+        "methods/projection.py",
+        "together[e, group] = True",
+        "together[e, :] = True",
+        ORDER + "edges_that_share_no_group_leave_each_other_alone",
     ),
     plant(
         "weight decay is added before the projection",
@@ -231,7 +254,8 @@ NETWORKS = [
         "nn/mixed.py",
         "return channel_shuffle(torch.cat([mixed, rest], dim=1), self.k)",
         "return torch.cat([mixed, rest], dim=1)",
-        f"{PINNED}[pc-darts]",
+        "tests/nn/test_mixed.py::test_only_the_first_channels_are_mixed_and_the_others_pass_unchanged "
+        + f"{PINNED}[pc-darts]",
     ),
     plant(
         "K is ignored",
@@ -253,6 +277,20 @@ NETWORKS = [
         "count_include_pad=False",
         "count_include_pad=True",
         f"{PINNED}[darts]",
+    ),
+    plant(
+        "drop-path drops whole batches",
+        "nn/drop_path.py",
+        "torch.rand(x.shape[0], 1, 1, 1,",
+        "torch.rand(1, 1, 1, 1,",
+        "tests/nn/test_drop_path.py::test_the_share_of_dropped_samples_lies_within_binomial_bounds",
+    ),
+    plant(
+        "drop-path does not scale the samples that it keeps",
+        "nn/drop_path.py",
+        ".div(keep)",
+        "",
+        "tests/nn/test_drop_path.py::test_a_sample_is_dropped_whole_or_kept_whole_and_scaled",
     ),
     plant(
         "identity edges are dropped too",
@@ -345,6 +383,13 @@ TRAINING = [
         TRAIN + "the_auxiliary_loss_counts_with_its_weight_and_the_reported_loss_is_the_main_one[0.4]",
     ),
     plant(
+        "an epoch's figures go on into the next",
+        "train/task.py",
+        "        self._sums.zero_()\n",
+        "",
+        TRAIN + "each_epoch_is_counted_from_nothing",
+    ),
+    plant(
         "drop-path has its full probability from the start",
         "train/task.py",
         "return self.settings.drop_path * epoch / self.settings.epochs",
@@ -408,6 +453,20 @@ RUNS = [
         'self.sums.load_state_dict(state["sums"])',
         "pass",
         RESUMED_SEARCH,
+    ),
+    plant(
+        "the loss scaler is missing from the checkpoint",
+        "search/bilevel.py",
+        '"scaler": self.compute.scaler_state(),',
+        '"scaler": {},',
+        BILEVEL + "the_loss_scaler_is_part_of_the_state",
+    ),
+    plant(
+        "Ctrl-C saves numbers that are not finite over the last good checkpoint",
+        "core/loop.py",
+        "self._guarded(task, mark, lambda: task.check_finite(mark.epoch))\n        self._save",
+        "self._save",
+        LOOP + "ctrl_c_after_a_non_finite_number_does_not_replace_the_last_good_checkpoint",
     ),
     plant(
         "a resumed epoch starts from its first step",

@@ -40,7 +40,7 @@ def python(front: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def run_guards(front: Path, guards: list[str]) -> subprocess.CompletedProcess[str]:
     """Runs tests against a copy of the package; exit code 1: one failed, 2 and up: something broke."""
-    return python(front, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "", *guards)
+    return python(front, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", "-m", "", *guards)
 
 
 def plant(package: Path, mutation: Mutation) -> None:

@@ -322,3 +322,14 @@ def test_an_alpha_gradient_that_overflows_under_the_loss_scaler_leaves_alpha_fin
         alpha.register_hook(lambda gradient: gradient * float("inf"))
     search.arch_step(ARCH)
     assert all(torch.isfinite(p).all() for p in search.arch.parameters())
+
+
+def test_the_loss_scaler_is_part_of_the_state() -> None:
+    searches = [make_search(tiny()), make_search(tiny())]
+    for search, scale in zip(searches, (2.0**9, 2.0**16), strict=True):
+        search.compute._accelerator.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        scaler.scale(torch.zeros(1))
+    searches[1].load_state_dict(searches[0].state_dict())
+    scaler = searches[1].compute._accelerator.scaler
+    assert scaler is not None
+    assert scaler.get_scale() == 2.0**9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -118,15 +119,14 @@ class DerivedCell(nn.Module):
     def forward(self, before: Tensor, previous: Tensor, drop_path: DropPath | None) -> Tensor:
         """Maps both inputs to [B, C * len(concat), h, w]."""
         states = self.preprocess(before, previous)
-        sums: list[Tensor | None] = [None] * self.cell.nodes
-        for edge, module in zip(self.cell.edges, self.operations, strict=True):
-            out = module(states[edge.source])
-            if drop_path is not None and not isinstance(module, nn.Identity):
-                out = drop_path(out)
-            node = edge.target - self.cell.inputs
-            so_far = sums[node]
-            total = out if so_far is None else so_far + out
-            sums[node] = total
-            if edge is self.cell.into(edge.target)[-1]:
+        steps = iter(zip(self.cell.edges, self.operations, strict=True))
+        for node in range(self.cell.inputs, self.cell.inputs + self.cell.nodes):
+            total: Tensor | None = None
+            for edge, module in itertools.islice(steps, len(self.cell.into(node))):
+                out = module(states[edge.source])
+                if drop_path is not None and not isinstance(module, nn.Identity):
+                    out = drop_path(out)
+                total = out if total is None else total + out
+            if total is not None:
                 states.append(total)
         return torch.cat([states[node] for node in self.cell.concat], dim=1)

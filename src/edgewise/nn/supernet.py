@@ -42,10 +42,10 @@ class SupernetSpec:
             raise ConfigError(
                 f"layers is {self.layers}: a supernet needs at least 3 cells, two of them reductions"
             )
-        if self.k < 1 or self.channels % self.k or (self.channels // self.k) % 2:
+        if self.k < 1 or self.channels < 2 or self.channels % self.k or (self.channels // self.k) % 2:
             raise ConfigError(
                 f"channels {self.channels} / K {self.k}: K must divide the channels into an even number, "
-                f"for instance channels = {2 * self.k}, {4 * self.k} or {8 * self.k}"
+                f"for instance channels = {2 * max(1, self.k)}, {4 * max(1, self.k)} or {8 * max(1, self.k)}"
             )
 
 

@@ -1,6 +1,6 @@
 """One whole run: search, derive, train, test, export, report."""
 
-from edgewise.pipeline.api import run, search, train
+from edgewise.pipeline.api import load, run, run_search, run_training
 from edgewise.pipeline.estimate import PhaseEstimate, duration, estimate
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
@@ -16,11 +16,12 @@ __all__ = [
     "Settings",
     "duration",
     "estimate",
+    "load",
     "resolve",
     "resume",
     "run",
-    "search",
+    "run_search",
+    "run_training",
     "start",
     "summary_rows",
-    "train",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgewise.core.compute import Precision
 from edgewise.core.progress import Progress
+from edgewise.export import Classifier, load_network
 from edgewise.pipeline.run import Options, RunResult, start
 from edgewise.pipeline.settings import resolve
 from edgewise.spaces import Genotype
@@ -45,7 +46,7 @@ def run(
     return start(settings, out, options=options, command="run", progress=progress)
 
 
-def search(
+def run_search(
     data: str = "digits",
     *,
     out: Path | str,
@@ -63,7 +64,7 @@ def search(
     return start(settings, out, options=options, command="search", progress=progress)
 
 
-def train(
+def run_training(
     genotype: Genotype,
     data: str = "digits",
     *,
@@ -80,3 +81,15 @@ def train(
     settings = resolve(recipe, preset=preset, data=data, sets=sets)
     options = Options(seed=seed, device=device, precision=precision)
     return start(settings, out, options=options, command="train", genotype=genotype, progress=progress)
+
+
+def load(run: Path | str) -> Classifier:
+    """Reads a trained network: images in, logits or class names out.
+
+    Args:
+        run: a run folder, or a `network.safetensors`.
+
+    Raises:
+        RunError: there is no network, or the file is damaged.
+    """
+    return load_network(run)

@@ -154,7 +154,7 @@ def _save_network(network: nn.Module, context: Context) -> None:
 
 
 def _export(context: Context) -> None:
-    if context.folder.has(files.ONNX):
+    if context.folder.has(files.ONNX) and "onnx" in context.folder.read_run():
         return
     loaded = load_network(context.folder.path)
     check = export_onnx(loaded.network, loaded.facts, context.folder.file(files.ONNX))

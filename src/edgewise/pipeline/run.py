@@ -140,7 +140,7 @@ def resume(
         run = folder.read_run()
         if "seed" not in run:
             raise RunError(f"{path}: the run stopped before it had begun; start it anew")
-        if run["status"] == "done":
+        if run["status"] == "done" and folder.has(files.REPORT):
             return _result(folder)
         settings = _settings_of(folder, sets)
         compute = Compute(run["device"], run["precision"])
@@ -155,7 +155,8 @@ def resume(
         if sets:
             folder.write_text(files.RECIPE, to_toml(settings))
             changes["changed_settings"] = [*run.get("changed_settings", []), *sets]
-        folder.update_run({"status": "running", "error": None, **changes})
+        run.pop("error", None)
+        folder.write_json(files.RUN, run | {"status": "running", **changes})
         _introduce(run, settings, splits, progress)
         return _carry_out(folder, settings, splits, compute, progress)
 
