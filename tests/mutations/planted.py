@@ -58,7 +58,7 @@ PROJECTION = [
         "methods/projection.py",
         "partner = original.gather(",
         "partner = current.gather(",
-        BY_HAND + "no_row_is_projected_against_a_partner_that_was_projected_before",
+        BY_HAND + "three_conflicting_rows_give_all_results_of_the_partner_orders_and_no_other",
     ),
     plant(
         "the conflict is tested with the original value instead of the current one",

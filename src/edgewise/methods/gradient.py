@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from edgewise.methods.arch import ArchParameters
@@ -24,6 +25,13 @@ class ArchGradient:
 
     alpha: dict[str, Tensor]
     beta: dict[str, Tensor]
+
+    def zeroed(self) -> ArchGradient:
+        """Zeros in the place of a gradient that overflowed under a loss scaler and is not used."""
+        return ArchGradient(
+            {name: torch.zeros_like(value) for name, value in self.alpha.items()},
+            {name: torch.zeros_like(value) for name, value in self.beta.items()},
+        )
 
 
 @dataclass(frozen=True)

@@ -85,8 +85,9 @@ class BilevelSearch:
             logits = self.supernet(batch.x, self.arch.mixture(self.recipe.relaxation), self.arch.edge_weights())
         loss = F.cross_entropy(logits.float() if logits.dtype != torch.float64 else logits, batch.y)
         gradient = self.recipe.gradient.gradient(loss, self.arch, self.compute.gradients)
-        before, after = self._set_gradients(gradient)
-        if not self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()]):
+        overflowed = self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()])
+        before, after = self._set_gradients(gradient.zeroed() if overflowed else gradient)
+        if not overflowed:
             self.arch_optimizer.step()
         return ArchReport(
             loss.detach(),
