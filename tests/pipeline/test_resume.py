@@ -334,3 +334,24 @@ def test_what_a_checkpoint_cannot_bear_is_not_changed_within_a_run(
     with pytest.raises(ConfigError, match=setting):
         resume(interrupted[0], sets=["weights.lr=0.01", setting])
     assert snapshot(interrupted[0]) == before
+
+
+def test_new_settings_for_a_finished_run_are_refused_and_change_nothing(whole, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole.folder, tmp_path / "run")
+    before = snapshot(folder)
+    with pytest.raises(ConfigError, match="is a finished run"):
+        resume(folder, sets=["weights.lr=0.01"])
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(("more", "said"), [(0, False), (1, True)])
+def test_a_run_that_goes_on_with_another_number_of_threads_says_so(
+    whole, more: int, said: bool, tmp_path: Path
+) -> None:
+    folder = unfinished(whole.folder, tmp_path / "run", without=["report.html"])
+    run = json.loads((folder / "run.json").read_text())
+    with one_thread():
+        (folder / "run.json").write_text(json.dumps(run | {"threads": 1 + more}))
+        watch = Watch()
+        resume(folder, progress=watch)
+    assert any("not bit for bit" in line for line in watch.lines) is said

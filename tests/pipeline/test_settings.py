@@ -159,3 +159,13 @@ def test_citations_follow_what_the_settings_use() -> None:
 def test_a_projection_is_cited_with_whatever_recipe_it_is_used() -> None:
     assert "Gradient Surgery" in "".join(resolve("darts", sets=["projection.order=random"]).bibtex())
     assert "Gradient Surgery" not in "".join(resolve("darts").bibtex())
+
+
+def test_a_projection_that_is_taken_out_is_not_cited() -> None:
+    def keys(*sets: str) -> str:
+        return " ".join(resolve("pc-darts-gp", sets=sets).bibtex())
+
+    assert "king_gradient_projection" in keys()
+    assert "king_gradient_projection" not in keys("projection=none")
+    assert "yu2020gradient" not in keys("projection=none")
+    assert "xu2020pcdarts" in keys("projection=none")

@@ -8,14 +8,13 @@ from edgewise.methods.recipe import Recipe
 
 def citations(recipe: Recipe) -> tuple[Citation, ...]:
     """What a paper that uses `recipe` cites, without repeats: the method first, then its parts."""
-    keys = list(recipe.sources)
     parts = {
-        "pc-darts": recipe.channels is not None or recipe.edge_normalisation is not None,
         "thesis": recipe.projection is not None,
         "gradient-surgery": recipe.projection is not None,
+        "pc-darts": recipe.channels is not None or recipe.edge_normalisation is not None,
+        **dict.fromkeys(recipe.sources, True),
         "sgdr": True,
         "googlenet": recipe.train.auxiliary > 0,
         "fractalnet": recipe.train.drop_path > 0,
     }
-    keys += [key for key, used in parts.items() if used]
-    return tuple(CITATIONS[key] for key in dict.fromkeys(keys))
+    return tuple(CITATIONS[key] for key, used in parts.items() if used)

@@ -115,7 +115,7 @@ class Recipe:
         weights: the optimiser of the weights.
         arch: the optimiser of alpha and beta.
         train: the training of the derived network.
-        sources: citation keys of the method.
+        sources: citation keys of the method, besides those that follow from its parts.
 
     Raises:
         ConfigError: the parts can't be combined; says which, why, and what to drop.

@@ -24,7 +24,7 @@ PC_DARTS = Recipe(
     channels=PartialChannels(k=4),
     edge_normalisation=EdgeNormalisation(),
     warm_up=WarmUp(epochs=15),
-    sources=("pc-darts", "darts"),
+    sources=("darts",),
 )
 
 PC_DARTS_GP = replace(
@@ -32,7 +32,6 @@ PC_DARTS_GP = replace(
     name="pc-darts-gp",
     summary="PC-DARTS with gradient projection between the edges into a node, in random order",
     projection=Projection("in", "random"),
-    sources=("thesis", "gradient-surgery", *PC_DARTS.sources),
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (DARTS_V1, PC_DARTS, PC_DARTS_GP)}

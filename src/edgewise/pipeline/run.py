@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute, Precision
 from edgewise.core.errors import ConfigError, EdgewiseError, RunError
@@ -141,6 +143,8 @@ def resume(
         if "seed" not in run:
             raise RunError(f"{path}: the run stopped before it had begun; start it anew")
         if run["status"] == "done" and folder.has(files.REPORT):
+            if sets:
+                raise ConfigError(f"{path} is a finished run, and --set can't change it any more: start a new run")
             return _result(folder)
         settings = _settings_of(folder, sets)
         compute = Compute(run["device"], run["precision"])
@@ -158,6 +162,11 @@ def resume(
         run.pop("error", None)
         folder.write_json(files.RUN, run | {"status": "running", **changes})
         _introduce(run, settings, splits, progress)
+        if run["threads"] != torch.get_num_threads():
+            progress.say(
+                f"note: the run began with {run['threads']} threads and goes on with {torch.get_num_threads()}: "
+                "it will end well, but not bit for bit as if it had never stopped (OMP_NUM_THREADS sets them)"
+            )
         return _carry_out(folder, settings, splits, compute, progress)
 
 
@@ -173,8 +182,6 @@ def _settings_of(folder: RunFolder, sets: Sequence[str]) -> Settings:
 
 
 def _facts(settings: Settings, splits: Splits, options: Options, compute: Compute, command: str) -> dict[str, Any]:
-    import torch
-
     return {
         "status": "running",
         "command": command,
