@@ -54,7 +54,7 @@ def measure(splits: Splits, monkeypatch: pytest.MonkeyPatch, *sets: str, recipe:
     monkeypatch.setattr(MODULE, "SearchTask", lambda *args, **kwargs: search)
     monkeypatch.setattr(MODULE, "TrainTask", lambda *args, **kwargs: training)
     augment = Augment.resolve(settings.augment, splits)
-    return estimate(
+    parts = estimate(
         settings,
         splits,
         augment=augment,
@@ -64,6 +64,7 @@ def measure(splits: Splits, monkeypatch: pytest.MonkeyPatch, *sets: str, recipe:
         steps=6,
         **wanted,  # type: ignore[arg-type]
     )
+    return list(parts)
 
 
 def test_frozen_epochs_are_weighed_by_what_their_own_steps_take(splits, monkeypatch) -> None:
@@ -116,7 +117,7 @@ def test_estimating_shifts_no_random_stream_and_changes_nothing_of_the_run_that_
     settings, compute = small(), Compute("cpu")
     before = torch.get_rng_state()
     with one_thread():
-        phases = estimate(
+        parts = estimate(
             settings,
             splits,
             augment=Augment.resolve(settings.augment, splits),
@@ -126,6 +127,8 @@ def test_estimating_shifts_no_random_stream_and_changes_nothing_of_the_run_that_
             genotype=published("PC_DARTS_cifar"),
             steps=2,
         )
+        phases = list(parts)
+        assert len(phases) == 2
         assert torch.equal(before, torch.get_rng_state())
         assert splits.test.opened == 0
         assert all(phase.seconds > 0 for phase in phases)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from edgewise.core.compute import Compute
 from edgewise.data import Augment, Splits
@@ -74,9 +73,8 @@ def estimate(
     command: str = "run",
     genotype: Genotype | None = None,
     steps: int = STEPS,
-    told: Callable[[PhaseEstimate], None] | None = None,
-) -> list[PhaseEstimate]:
-    """Measures search and training steps on throw-away copies; the run itself is not touched.
+) -> Iterator[PhaseEstimate]:
+    """Measures search and training steps on throw-away copies, one phase after the other; the run is not touched.
 
     Args:
         settings: the run's.
@@ -88,23 +86,10 @@ def estimate(
         command: "run", "search" or "train".
         genotype: the cells to train; a published network's while they are unknown.
         steps: how many steps to measure, besides a first one.
-        told: called with each estimate as soon as it is there.
     """
-    phases: list[PhaseEstimate] = []
-
-    def note(*figures: Any) -> None:
-        phases.append(PhaseEstimate(*figures))
-        if told is not None:
-            told(phases[-1])
-
     if command in ("run", "search"):
         task = SearchTask(settings, splits, augment, stem=stem, seed=0, compute=compute)
-        frozen, epochs = settings.frozen_epochs, settings.search.epochs
-        # Frozen epochs lack the arch step: both kinds are measured, and weighed by their number.
-        full = _time(lambda i: task.step(epochs - 1, i), steps, compute)
-        lean = _time(lambda i: task.step(0, i), max(2, steps // 3), compute) if frozen else full
-        mean = (frozen * lean + (epochs - frozen) * full) / epochs
-        note("search", epochs, task.steps, mean, steps)
+        yield _estimate_search(task, settings.frozen_epochs, steps, compute)
     if command in ("run", "train"):
         cells = genotype or published(TYPICAL)
         candidate = build_candidate("found", cells, settings, splits, stem=stem, seed=0)
@@ -112,8 +97,16 @@ def estimate(
             candidate.network, "found", settings.train, splits, train_augment, seed=0, compute=compute
         )
         seconds = _time(lambda i: training.step(0, i), steps, compute)
-        note("training", training.epochs, training.steps, seconds, steps)
-    return phases
+        yield PhaseEstimate("training", training.epochs, training.steps, seconds, steps)
+
+
+def _estimate_search(task: SearchTask, frozen: int, steps: int, compute: Compute) -> PhaseEstimate:
+    """Frozen epochs lack the arch step: both kinds are measured, and weighed by their number."""
+    epochs = task.epochs
+    full = _time(lambda i: task.step(epochs - 1, i), steps, compute)
+    lean = _time(lambda i: task.step(0, i), max(2, steps // 3), compute) if frozen else full
+    mean = (frozen * lean + (epochs - frozen) * full) / epochs
+    return PhaseEstimate("search", epochs, task.steps, mean, steps)
 
 
 def _time(step: Callable[[int], object], steps: int, compute: Compute) -> float:

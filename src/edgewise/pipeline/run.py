@@ -267,7 +267,7 @@ def _say_cost(
     progress: Progress,
 ) -> None:
     progress.say("measuring what this run will cost ...")
-    estimate(
+    parts = estimate(
         settings,
         splits,
         augment=_augment(settings.augment, splits),
@@ -276,8 +276,9 @@ def _say_cost(
         compute=compute,
         command=command,
         genotype=genotype,
-        told=lambda part: progress.say(f"expected: {part.sentence()}"),
     )
+    for part in parts:
+        progress.say(f"expected: {part.sentence()}")
     if command == "run" and settings.compare:
         progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compare)}")
 
