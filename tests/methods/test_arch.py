@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -110,6 +111,7 @@ def test_the_first_order_gradient_is_autograds_and_touches_no_grad(beta):
     net = Supernet(DARTS, SupernetSpec(channels=4, layers=3, classes=3, in_channels=1, k=2))
     logits = net(torch.randn(4, 1, 8, 8), parameters.mixture(Softmax()), parameters.edge_weights())
     loss = nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0]))
+    assert all(p.grad is None for p in parameters.parameters())
     expected = torch.autograd.grad(loss, list(parameters.parameters()), retain_graph=True)
     asked = []
 
@@ -117,7 +119,8 @@ def test_the_first_order_gradient_is_autograds_and_touches_no_grad(beta):
         asked.extend(inputs)
         return torch.autograd.grad(value, inputs)
 
-    gradient = FirstOrder().gradient(loss, parameters, differentiate)
+    problem = SimpleNamespace(arch=parameters, arch_loss=lambda: loss, differentiate=differentiate)
+    gradient = FirstOrder().gradient(problem)  # type: ignore[arg-type]
     assert {id(p) for p in asked} == {id(p) for p in parameters.parameters()}
     named = dict(zip((name for name, _ in parameters.named_parameters()), expected, strict=True))
     assert set(gradient.alpha) == {"normal", "reduce"}

@@ -45,8 +45,15 @@ def faults(base: Recipe = PC_DARTS, **changes) -> str:
     return message
 
 
-def test_the_table_holds_darts_pc_darts_and_pc_darts_gp_under_their_names():
-    assert list(RECIPES) == ["darts", "pc-darts", "pc-darts-gp"]
+PLAIN = [
+    "darts-v1", "darts-v2", "darts-v2-fd", "gdas", "p-darts", "pc-darts", "r-darts-es", "r-darts-l2", "r-darts-dp",
+    "r-darts-ada", "s-darts-rs", "s-darts-adv", "noisy-darts",
+]  # fmt: skip
+
+
+def test_the_table_holds_every_method_with_and_without_projection_under_their_names():
+    assert list(RECIPES) == [name + suffix for name in PLAIN for suffix in ("", "-gp")]
+    assert recipe("darts") is RECIPES["darts-v1"]
     for name, found in RECIPES.items():
         assert found.name == name
         assert recipe(name) is found
@@ -54,7 +61,7 @@ def test_the_table_holds_darts_pc_darts_and_pc_darts_gp_under_their_names():
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"unknown recipe 'pcdarts'.*darts, pc-darts, pc-darts-gp"):
+    with pytest.raises(ConfigError, match=r"unknown recipe 'pcdarts'.*darts-v1, .*pc-darts, pc-darts-gp"):
         recipe("pcdarts")
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from edgewise.core.errors import GenotypeError
 from edgewise.nn import OPERATIONS, MixedOperation, PartialChannelEdge, operation
 from edgewise.nn.supernet import supernet_operation
-from edgewise.spaces import AMOEBA, DARTS
+from edgewise.spaces import SPACES
 from tests.spaces.strategies import steady
 
 SIDES = st.integers(1, 9)
@@ -40,7 +40,7 @@ def test_a_partial_channel_edge_keeps_channels_and_divides_sides_by_its_stride_r
 
 
 def test_there_is_an_operation_for_every_primitive_of_every_space():
-    assert set(OPERATIONS) == {*DARTS.primitives, *AMOEBA.primitives}
+    assert set(OPERATIONS) == {primitive for space in SPACES.values() for primitive in space.primitives}
 
 
 def test_an_unknown_primitive_is_refused_by_name():

@@ -105,8 +105,8 @@ def test_inactive_operations_of_a_supernet_are_never_called():
 
     for cell in net.cells:
         for e, edge in enumerate(cell.edges):
-            for o, module in enumerate(edge.mixed.operations):
-                module.register_forward_hook(lambda *_, e=e, o=o: note(e, o))
+            for o, module in edge.mixed.operations.items():
+                module.register_forward_hook(lambda *_, e=e, o=int(o): note(e, o))
     mixture = Mixture(torch.full((5, 8), 0.125), active)
     net(torch.randn(2, 1, 8, 8), dict.fromkeys(SMALL.cell_types, mixture))
     assert calls == dict.fromkeys(enumerate(chosen), 3)

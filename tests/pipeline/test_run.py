@@ -23,7 +23,8 @@ from tests.pipeline.small import FILES, NETWORKS, SEARCH_STEPS, SEED, TRAIN_STEP
 SEARCH_KEYS = {
     "phase", "epoch", "steps", "arch_steps", "weights_loss", "weights_accuracy", "arch_loss", "arch_accuracy",
     "lr", "arch_lr", "weights_grad_norm", "alpha_grad_norm", "beta_grad_norm", "alpha", "beta", "genotype",
-    "skips", "pools", "conflicts",
+    "skips", "pools", "conflicts", "mixture", "depth", "width", "shares", "schedule_epoch", "stage", "layers",
+    "weight_decay", "hessian", "gap", "decision",
 }  # fmt: skip
 TRAIN_KEYS = {"phase", "network", "epoch", "loss", "accuracy", "lr", "drop_path", "grad_norm"}
 RUN_KEYS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -79,13 +80,13 @@ def test_a_step_reads_one_batch_of_each_split_and_the_arch_step_comes_first() ->
     order: list[str] = []
     arch_step, weights_step = search.arch_step, search.weights_step
 
-    def noted_arch(batch: Batch):
+    def noted_arch(batch: Batch, **more: Any):
         order.append("arch")
-        return arch_step(batch)
+        return arch_step(batch, **more)
 
-    def noted_weights(batch: Batch, lr: float):
+    def noted_weights(batch: Batch, lr: float, **more: Any):
         order.append("weights")
-        return weights_step(batch, lr)
+        return weights_step(batch, lr, **more)
 
     search.arch_step, search.weights_step = noted_arch, noted_weights  # type: ignore[method-assign]
     search.step(batches, 0)

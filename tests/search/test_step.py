@@ -15,18 +15,25 @@ def report(number: float, *, arch: float | None = None) -> StepReport:
         return torch.tensor(x)
 
     table = torch.arange(8, dtype=torch.float64).view(2, 2, 2)
+    cosines = torch.arange(18, dtype=torch.float64).view(2, 3, 3)
     arch_report = (
         None
         if arch is None
         else ArchReport(
-            value(arch), value(arch + 1), value(arch + 2), value(arch + 3), table * arch, table * arch + 1
+            value(arch),
+            value(arch + 1),
+            value(arch + 2),
+            value(arch + 3),
+            table * arch,
+            table * arch + 1,
+            cosines * arch,
         )
     )
     return StepReport(value(number), value(number + 1), value(number + 2), 0.1, 0.2, arch_report)
 
 
 def sums() -> EpochSums:
-    return EpochSums(2, 2, torch.device("cpu"))
+    return EpochSums(2, 2, 3, torch.device("cpu"))
 
 
 def test_means_are_taken_over_the_steps_of_each_kind() -> None:
@@ -39,6 +46,7 @@ def test_means_are_taken_over_the_steps_of_each_kind() -> None:
     before, after = epoch.conflict_means()
     assert before == [[[0.0, 15.0], [30.0, 45.0]], [[60.0, 75.0], [90.0, 105.0]]]
     assert after == [[[1.0, 16.0], [31.0, 46.0]], [[61.0, 76.0], [91.0, 106.0]]]
+    assert epoch.cosine_means()[1][2] == [15 * 15.0, 16 * 15.0, 17 * 15.0]
 
 
 def test_an_epoch_without_arch_steps_has_no_arch_means() -> None:

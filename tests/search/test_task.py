@@ -43,11 +43,22 @@ KEYS = [
     "alpha_grad_norm",
     "beta_grad_norm",
     "alpha",
+    "mixture",
     "beta",
     "genotype",
     "skips",
     "pools",
+    "depth",
+    "width",
+    "shares",
     "conflicts",
+    "schedule_epoch",
+    "stage",
+    "layers",
+    "weight_decay",
+    "hessian",
+    "gap",
+    "decision",
 ]
 GROUP = {
     "cell",
@@ -58,6 +69,7 @@ GROUP = {
     "conflict_rate_after",
     "cosine_before",
     "cosine_after",
+    "cosines",
 }
 
 
@@ -331,7 +343,13 @@ def test_a_checkpoint_holds_alpha_beta_both_optimisers_and_every_stream() -> Non
     other.load_state_dict(state)
     assert same(snapshot(other.search.arch), snapshot(task.search.arch))
     assert same(snapshot(other.search.supernet), snapshot(task.search.supernet))
-    assert set(state["streams"]) == {"arch", "projection", "batches.weights", "batches.arch"}
+    assert set(state["streams"]) == {
+        "arch",
+        "projection",
+        "batches.weights",
+        "batches.arch",
+        "batches.diagnostics",
+    }
     assert other.search.arch_optimizer.state_dict()["state"][0]["step"] == 1
     momentum = other.search.weights_optimizer.state_dict()["state"]
     assert any(entry.get("momentum_buffer") is not None for entry in momentum.values())

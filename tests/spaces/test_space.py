@@ -56,8 +56,8 @@ def test_an_unknown_space_is_refused_with_the_known_ones():
         space("dart")
 
 
-def test_only_darts_can_be_searched():
-    assert [s.name for s in SPACES.values() if s.searchable] == ["darts"]
+def test_darts_and_the_spaces_of_robust_darts_can_be_searched_and_amoeba_can_not():
+    assert [s.name for s in SPACES.values() if s.searchable] == ["darts", "s1", "s2", "s3", "s4"]
 
 
 def test_importing_spaces_reading_a_genotype_and_drawing_one_imports_no_torch():

@@ -51,15 +51,24 @@ class Compute:
         """Fills the weights' gradients, scaled where there is a loss scaler."""
         self._accelerator.backward(loss)
 
-    def gradients(self, loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """d loss / d inputs, unscaled, without touching any other gradient."""
+    def gradients(
+        self, loss: Tensor, inputs: Sequence[Tensor], *, create_graph: bool = False
+    ) -> tuple[Tensor, ...]:
+        """d loss / d inputs, unscaled, without touching any other gradient.
+
+        Args:
+            loss: a scalar.
+            inputs: what it is differentiated by.
+            create_graph: whether the gradients can be differentiated again.
+        """
         import torch
 
         scaler = self._accelerator.scaler
         if scaler is None:
-            return torch.autograd.grad(loss, list(inputs))
+            return torch.autograd.grad(loss, list(inputs), create_graph=create_graph)
         scale = scaler.get_scale()
-        return tuple(gradient / scale for gradient in torch.autograd.grad(loss * scale, list(inputs)))
+        scaled = torch.autograd.grad(loss * scale, list(inputs), create_graph=create_graph)
+        return tuple(gradient / scale for gradient in scaled)
 
     def overflowed(self, gradients: Iterable[Tensor]) -> bool:
         """Whether a gradient overflowed under the loss scaler, so that the step is to be skipped."""

@@ -13,7 +13,8 @@ class Streams:
     """Independent random generators, one per name, all following from one seed.
 
     The generators live on the CPU whatever the device of the run, so that the same seed draws the same numbers
-    everywhere. torch is imported on first use only.
+    everywhere; only who draws as many numbers as there are pixels asks for one on the device. torch is imported on
+    first use only.
 
     Args:
         seed: any integer; the seed of the run.
@@ -28,12 +29,17 @@ class Streams:
         digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
 
-    def generator(self, name: str) -> torch.Generator:
-        """The generator called `name`, made on first use; later calls return the same, further along."""
+    def generator(self, name: str, device: torch.device | str = "cpu") -> torch.Generator:
+        """The generator called `name`, made on first use; later calls return the same, further along.
+
+        Args:
+            name: of the stream.
+            device: where it draws, for its first use.
+        """
         if name not in self._generators:
             import torch
 
-            self._generators[name] = torch.Generator().manual_seed(self.integer(name))
+            self._generators[name] = torch.Generator(device).manual_seed(self.integer(name))
         return self._generators[name]
 
     def state_dict(self) -> dict[str, torch.Tensor]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from edgewise.core.errors import NonFiniteError
-from edgewise.methods.relaxation import Softmax
+from edgewise.methods.relaxation import Relaxation
+from edgewise.methods.schedule import START, Moment
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
 
@@ -20,13 +23,25 @@ class ArchParameters(nn.Module):
         space: the space that is searched.
         beta: whether there are edge weights.
         generator: the random stream of the start values, on the CPU.
+        kept: per cell type, [edges, primitives] bool, the primitives that are there; None for all that the space
+            allows. The entries of the others keep their start values and count nothing.
 
     Source: DARTS and PC-DARTS, model_search.py of the authors' code.
     """
 
-    def __init__(self, space: CellSpace, *, beta: bool, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        space: CellSpace,
+        *,
+        beta: bool,
+        generator: torch.Generator,
+        kept: Mapping[str, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.space = space
+        for name in space.cell_types:
+            mask = allowed_mask(space, name) if kept is None else kept[name]
+            self.register_buffer(f"kept_{name}", None if mask is None else mask.clone())
         shape = (len(space.topology.edges), len(space.primitives))
         self.alpha = nn.ParameterDict(
             {name: nn.Parameter(1e-3 * torch.randn(shape, generator=generator)) for name in space.cell_types}
@@ -37,9 +52,28 @@ class ArchParameters(nn.Module):
             else {}
         )
 
-    def mixture(self, relaxation: Softmax) -> dict[str, Mixture]:
-        """The mixture of each cell type, differentiable in alpha."""
-        return {name: relaxation.mixture(alpha) for name, alpha in self.alpha.items()}
+    def kept(self, cell_type: str) -> Tensor | None:
+        """[edges, primitives] bool, the primitives that are there; None for all."""
+        return getattr(self, f"kept_{cell_type}")
+
+    def mixture(
+        self, relaxation: Relaxation, *, moment: Moment = START, generator: torch.Generator | None = None
+    ) -> dict[str, Mixture]:
+        """The mixture of each cell type for one forward pass, differentiable in alpha.
+
+        Args:
+            relaxation: from alpha to a mixture.
+            moment: how far the search has come.
+            generator: the relaxation's random stream, where it draws.
+        """
+        return {
+            name: relaxation.mixture(alpha, self.kept(name), moment=moment, generator=generator)
+            for name, alpha in self.alpha.items()
+        }
+
+    def strengths(self, relaxation: Relaxation) -> dict[str, Tensor]:
+        """The share of each primitive, [edges, primitives] a cell type, without anything drawn."""
+        return {name: relaxation.strengths(alpha, self.kept(name)) for name, alpha in self.alpha.items()}
 
     def edge_weights(self) -> dict[str, Tensor] | None:
         """The factor of each edge, [edges] a cell type: softmax of beta into each node; None without beta."""
@@ -59,6 +93,13 @@ class ArchParameters(nn.Module):
                         f"{kind} of the {name} cell has {int(bad.sum())} non-finite entries of {bad.numel()} "
                         f"{where} (edges {edges})"
                     )
+
+
+def allowed_mask(space: CellSpace, cell_type: str) -> Tensor | None:
+    """[edges, primitives] bool, what the space allows on each edge; None where every edge may carry everything."""
+    if space.allowed is None:
+        return None
+    return torch.tensor([[p in edge for p in space.primitives] for edge in space.allowed[cell_type]])
 
 
 def softmax_into_nodes(beta: Tensor, space: CellSpace) -> Tensor:

@@ -41,9 +41,20 @@ class ConflictMeter:
             [cell types, groups, 2], float64: the share of pairs in conflict, and the mean cosine. A zero row has
             cosine 0 with everything.
         """
+        cosines = self.cosines(rows).flatten(1)
+        rate = (cosines < CONFLICT_COSINE).double() @ self._pairs.T / self._count
+        return torch.stack([rate, cosines @ self._pairs.T / self._count], dim=-1)
+
+    def cosines(self, rows: Tensor) -> Tensor:
+        """The cosine of every edge's gradient with every other's.
+
+        Args:
+            rows: [cell types, edges, primitives].
+
+        Returns:
+            [cell types, edges, edges], float64; a zero row has cosine 0 with everything, itself included.
+        """
         exact = rows.double()
         norms = exact.norm(dim=-1, keepdim=True)
         unit = torch.where(norms > 0, exact / norms, torch.zeros_like(exact))
-        cosines = (unit @ unit.transpose(-1, -2)).flatten(1)
-        rate = (cosines < CONFLICT_COSINE).double() @ self._pairs.T / self._count
-        return torch.stack([rate, cosines @ self._pairs.T / self._count], dim=-1)
+        return unit @ unit.transpose(-1, -2)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from edgewise.methods.arch import ArchParameters
-from edgewise.methods.relaxation import Softmax
+from edgewise.methods.relaxation import Relaxation
 from edgewise.spaces.genotype import Cell, Edge, Genotype
 from edgewise.spaces.space import CellSpace
+
+SKIP = "skip_connect"
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,13 @@ class TopEdges:
 
     kind: Literal["top_edges"] = "top_edges"
 
-    def cell(self, strengths: Tensor, space: CellSpace) -> Cell:
+    def cell(self, strengths: Tensor, space: CellSpace, cell_type: str = "normal") -> Cell:
         """Derives one cell.
 
         Args:
             strengths: [edges, primitives], on the CPU.
             space: the space; says how many edges a node keeps.
+            cell_type: which cell it is; this rule treats all alike.
         """
         columns = [i for i, primitive in enumerate(space.primitives) if primitive != "none"]
         best = [max(columns, key=lambda column, row=row: row[column]) for row in strengths.tolist()]
@@ -43,8 +47,53 @@ class TopEdges:
         return Cell(space.topology.inputs, space.topology.nodes, tuple(edges), space.concat)
 
 
+@dataclass(frozen=True)
+class SkipLimit:
+    """As `TopEdges`, with at most so many skip connections in the normal cell.
+
+    While there are more, the weakest of them is struck from its edge and the cell derived again.
+
+    Args:
+        at_most: skip connections that the normal cell may keep.
+
+    Source: P-DARTS §3.3.2, train_search.py of the authors' code.
+    """
+
+    at_most: Annotated[int, Ge(0)] = 2
+    kind: Literal["skip_limit"] = "skip_limit"
+
+    def cell(self, strengths: Tensor, space: CellSpace, cell_type: str = "normal") -> Cell:
+        """Derives one cell; see `TopEdges.cell`."""
+        cell = TopEdges().cell(strengths, space, cell_type)
+        if cell_type != "normal" or SKIP not in space.primitives:
+            return cell
+        column = space.primitives.index(SKIP)
+        left = strengths.clone()
+        while cell.skips > self.at_most:
+            edges = [
+                space.topology.edges.index((edge.source, edge.target))
+                for edge in cell.edges
+                if edge.primitive == SKIP
+            ]
+            edges = [e for e in edges if left[e, column] > 0]
+            if not edges:
+                break  # What is left has nothing but a skip connection on its edge.
+            weakest = min(edges, key=lambda e: float(left[e, column]))
+            left[weakest, column] = 0.0
+            cell = TopEdges().cell(left, space, cell_type)
+        return cell
+
+
+Derivation = TopEdges | SkipLimit
+
+
 def derive(
-    space: CellSpace, arch: ArchParameters, relaxation: Softmax, derivation: TopEdges, *, source: str | None = None
+    space: CellSpace,
+    arch: ArchParameters,
+    relaxation: Relaxation,
+    derivation: Derivation,
+    *,
+    source: str | None = None,
 ) -> Genotype:
     """Derives the genotype that the architecture parameters stand for.
 
@@ -62,9 +111,12 @@ def derive(
     with torch.no_grad():
         edge_weights = arch.edge_weights()
         cells = {}
-        for name, alpha in arch.alpha.items():
-            strengths = relaxation.strengths(alpha)
+        for name, strengths in arch.strengths(relaxation).items():
             if edge_weights is not None:
                 strengths = strengths * edge_weights[name].unsqueeze(-1)
-            cells[name] = derivation.cell(strengths.cpu(), space)
+            kept = arch.kept(name)
+            if kept is not None:
+                # Below any primitive that is there, one that was struck included.
+                strengths = strengths.masked_fill(~kept, -1.0)
+            cells[name] = derivation.cell(strengths.cpu(), space, name)
     return Genotype(space.name, cells, source)

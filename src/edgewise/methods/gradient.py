@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from edgewise.methods.arch import ArchParameters
 
-Differentiate = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]
+Weights = Mapping[str, Tensor]
+
+
+class ArchProblem(Protocol):
+    """What an arch step differentiates: two losses as functions of the weights and of alpha and beta."""
+
+    @property
+    def arch(self) -> ArchParameters:
+        """alpha and beta."""
+        ...
+
+    @property
+    def xi(self) -> float:
+        """The virtual step's length: the weights' learning rate of this epoch."""
+        ...
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights as they are, by name."""
+        ...
+
+    def arch_loss(self, weights: Weights | None = None) -> Tensor:
+        """The loss on the arch batch, a scalar; with other weights if given."""
+        ...
+
+    def weights_loss(self, weights: Weights | None = None) -> Tensor:
+        """The loss on the weights batch, a scalar; with other weights if given."""
+        ...
+
+    def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:
+        """w - xi * (momentum * buffer + gradient + weight decay * w), differentiable in `gradients`."""
+        ...
+
+    def differentiate(
+        self, loss: Tensor, inputs: list[Tensor], *, create_graph: bool = False
+    ) -> tuple[Tensor, ...]:
+        """As `torch.autograd.grad`, for the run's device and precision."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,12 +62,26 @@ class ArchGradient:
     alpha: dict[str, Tensor]
     beta: dict[str, Tensor]
 
+    @staticmethod
+    def of(arch: ArchParameters, gradients: tuple[Tensor, ...]) -> ArchGradient:
+        """Sorts gradients that stand in the order of `arch_inputs`."""
+        count = len(arch.alpha)
+        return ArchGradient(
+            alpha=dict(zip(arch.alpha, gradients[:count], strict=True)),
+            beta=dict(zip(arch.beta, gradients[count:], strict=True)),
+        )
+
     def zeroed(self) -> ArchGradient:
         """Zeros in the place of a gradient that overflowed under a loss scaler and is not used."""
         return ArchGradient(
             {name: torch.zeros_like(value) for name, value in self.alpha.items()},
             {name: torch.zeros_like(value) for name, value in self.beta.items()},
         )
+
+
+def arch_inputs(arch: ArchParameters) -> list[Tensor]:
+    """alpha of every cell type, then beta."""
+    return [*arch.alpha.values(), *arch.beta.values()]
 
 
 @dataclass(frozen=True)
@@ -45,18 +95,7 @@ class FirstOrder:
 
     kind: Literal["first_order"] = "first_order"
 
-    def gradient(self, loss: Tensor, arch: ArchParameters, differentiate: Differentiate) -> ArchGradient:
-        """Differentiates the loss of the arch batch.
-
-        Args:
-            loss: a scalar with a graph that reaches alpha and beta.
-            arch: the architecture parameters.
-            differentiate: as `torch.autograd.grad`, for the run's device and precision.
-        """
-        inputs = [*arch.alpha.values(), *arch.beta.values()]
-        gradients = differentiate(loss, inputs)
-        count = len(arch.alpha)
-        return ArchGradient(
-            alpha=dict(zip(arch.alpha, gradients[:count], strict=True)),
-            beta=dict(zip(arch.beta, gradients[count:], strict=True)),
-        )
+    def gradient(self, problem: ArchProblem) -> ArchGradient:
+        """Differentiates the loss of the arch batch; the weights batch is not read."""
+        inputs = arch_inputs(problem.arch)
+        return ArchGradient.of(problem.arch, problem.differentiate(problem.arch_loss(), inputs))

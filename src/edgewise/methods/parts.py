@@ -34,7 +34,7 @@ class EdgeNormalisation:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """alpha and beta stay frozen for the first epochs, while the weights learn.
+    """alpha and beta stay frozen for the first epochs (of every stage), while the weights learn.
 
     Args:
         epochs: how many.
@@ -44,3 +44,20 @@ class WarmUp:
 
     epochs: Annotated[int, Ge(0)] = 15
     kind: Literal["warm_up"] = "warm_up"
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What a search measures about itself besides its losses; both cost time, and nothing when 0.
+
+    Args:
+        hessian_every: epochs between the largest eigenvalues of the arch loss's Hessian; 0 for never.
+        gap_every: epochs between the discretisation gaps (supernet accuracy with the mixture and with the derived
+            choice alone); 0 for never.
+        gap_images: images of the arch split that the gap is measured on, at most.
+    """
+
+    hessian_every: Annotated[int, Ge(0)] = 0
+    gap_every: Annotated[int, Ge(0)] = 0
+    gap_images: Annotated[int, Ge(1)] = 1000
+    kind: Literal["diagnostics"] = "diagnostics"

@@ -8,13 +8,19 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 
 from edgewise.core.errors import ConfigError
-from edgewise.methods.derivation import TopEdges
+from edgewise.methods.derivation import SkipLimit, TopEdges
 from edgewise.methods.gradient import FirstOrder
-from edgewise.methods.parts import EdgeNormalisation, PartialChannels, WarmUp
+from edgewise.methods.faults import recipe_faults
+from edgewise.methods.gumbel import GumbelHard
+from edgewise.methods.hessian_stop import Adaptation, HessianStop
+from edgewise.methods.parts import Diagnostics, EdgeNormalisation, PartialChannels, WarmUp
+from edgewise.methods.perturbation import Adversarial, RandomSmoothing
 from edgewise.methods.projection import Projection
 from edgewise.methods.relaxation import Softmax
-from edgewise.spaces.space import SPACES
-from edgewise.spaces.space import space as find_space
+from edgewise.methods.schedule import Moment
+from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
+from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
+from edgewise.methods.stages import Stages
 
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
@@ -56,11 +62,12 @@ class WeightsSettings:
 
 @dataclass(frozen=True)
 class ArchSettings:
-    """Adam of alpha and beta, without clipping."""
+    """Adam of alpha and beta; `clip` is the largest norm of their gradient together, None for no clipping."""
 
     lr: Positive = 6e-4
     betas: tuple[Share, Share] = (0.5, 0.999)
     weight_decay: NotNegative = 1e-3
+    clip: Positive | None = None
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,17 @@ class Recipe:
         edge_normalisation: edge weights beta.
         gradient: how alpha's gradient is made.
         projection: what is done with conflicting alpha gradients.
+        perturbation: the mixture that the weights learn under, where it is not alpha's.
+        noise: noise on skip connections.
+        skip_dropout: dropout on skip connections.
+        drop_path: drop-path in the supernet.
+        weight_decay_ramp: a weight decay that changes during the search.
+        stop: stops when the architecture Hessian's largest eigenvalue rises.
+        adaptation: what is done instead of stopping.
+        stages: a supernet that grows while edges lose primitives.
         warm_up: how long alpha and beta stay frozen.
         derivation: from alpha and beta to cells.
+        diagnostics: what the search measures about itself.
         search: the size of the search.
         weights: the optimiser of the weights.
         arch: the optimiser of alpha and beta.
@@ -124,13 +140,22 @@ class Recipe:
     name: str
     summary: str = ""
     space: str = "darts"
-    relaxation: Softmax = field(default_factory=Softmax)
+    relaxation: Softmax | GumbelHard = field(default_factory=Softmax)
     channels: PartialChannels | None = None
     edge_normalisation: EdgeNormalisation | None = None
-    gradient: FirstOrder = field(default_factory=FirstOrder)
+    gradient: FirstOrder | ExactHypergradient | FiniteDifference = field(default_factory=FirstOrder)
     projection: Projection | None = None
+    perturbation: RandomSmoothing | Adversarial | None = None
+    noise: OperationNoise | None = None
+    skip_dropout: SkipDropout | None = None
+    drop_path: SearchDropPath | None = None
+    weight_decay_ramp: WeightDecayRamp | None = None
+    stop: HessianStop | None = None
+    adaptation: Adaptation | None = None
+    stages: Stages | None = None
     warm_up: WarmUp | None = None
-    derivation: TopEdges = field(default_factory=TopEdges)
+    derivation: TopEdges | SkipLimit = field(default_factory=TopEdges)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
     search: SearchSettings = field(default_factory=SearchSettings)
     weights: WeightsSettings = field(default_factory=WeightsSettings)
     arch: ArchSettings = field(default_factory=ArchSettings)
@@ -149,41 +174,10 @@ class Recipe:
 
     @property
     def frozen_epochs(self) -> int:
-        """How many epochs alpha and beta stay frozen."""
+        """How many epochs of the search, or of each of its stages, alpha and beta stay frozen."""
         return 0 if self.warm_up is None else self.warm_up.epochs
 
-
-def recipe_faults(recipe: Recipe) -> list[str]:
-    """Everything that keeps the parts from working together, a sentence each."""
-    faults = []
-    if recipe.space not in SPACES or not find_space(recipe.space).searchable:
-        known = ", ".join(name for name, space in SPACES.items() if space.searchable)
-        faults.append(f"space {recipe.space!r} can't be searched: choose one of {known}")
-    if recipe.frozen_epochs >= recipe.search.epochs:
-        faults.append(
-            f"warm_up.epochs = {recipe.frozen_epochs} leaves no epoch of search.epochs = {recipe.search.epochs} "
-            "in which alpha learns: lower warm_up.epochs, raise search.epochs, or drop it (warm_up=none)"
-        )
-    channels, k = recipe.search.channels, recipe.k
-    if k < 1:
-        faults.append(f"channels.k = {k}: K is at least 1; 1 sends all channels through, as DARTS does")
-    elif channels % k or (channels // k) % 2:
-        faults.append(
-            f"search.channels = {channels} does not go with channels.k = {k}: a mixed operation needs an even "
-            f"number of channels / K; try search.channels = {2 * k * max(1, channels // (2 * k))}, or drop the "
-            "partial channels (channels=none)"
-        )
-    if recipe.train.channels % 2:
-        odd = recipe.train.channels
-        faults.append(
-            f"train.channels = {odd} is odd, and a factorised reduction halves it: "
-            f"set train.channels to {odd - 1} or {odd + 1}"
-        )
-    for name in ("weights", "train"):
-        section = getattr(recipe, name)
-        if section.lr_min > section.lr:
-            faults.append(
-                f"{name}.lr_min = {section.lr_min} is above {name}.lr = {section.lr}, where the cosine starts: "
-                f"lower {name}.lr_min or raise {name}.lr"
-            )
-    return faults
+    def locate(self, epoch: int) -> tuple[int, Moment]:
+        """The stage of an epoch, and how far that stage has come; one stage where there are none."""
+        epochs = self.search.epochs
+        return (0, Moment(epoch, epochs)) if self.stages is None else self.stages.locate(epoch, epochs)

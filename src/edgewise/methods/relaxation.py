@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from edgewise.methods.schedule import START, Moment
 from edgewise.nn.mixture import Mixture
+
+
+class Relaxation(Protocol):
+    """From alpha to a mixture."""
+
+    def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
+        """The share of each primitive, [edges, primitives], rows sum to 1: what derivation and diagnostics read."""
+        ...
+
+    def mixture(
+        self,
+        alpha: Tensor,
+        kept: Tensor | None = None,
+        *,
+        moment: Moment = START,
+        generator: torch.Generator | None = None,
+    ) -> Mixture:
+        """The mixture of one forward pass.
+
+        Args:
+            alpha: [edges, primitives].
+            kept: [edges, primitives] bool, the primitives that are still there; None for all.
+            moment: how far the search has come.
+            generator: the relaxation's random stream, on the CPU, where it draws.
+        """
+        ...
+
+
+def masked_softmax(alpha: Tensor, kept: Tensor | None) -> Tensor:
+    """Softmax over the primitives that are kept; the others get 0. Maps [edges, primitives] to the same."""
+    return torch.softmax(alpha if kept is None else alpha.masked_fill(~kept, -torch.inf), dim=-1)
 
 
 @dataclass(frozen=True)
@@ -19,11 +51,19 @@ class Softmax:
     """
 
     kind: Literal["softmax"] = "softmax"
+    draws: ClassVar[bool] = False
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """The share of each primitive, [edges, primitives], rows sum to 1."""
-        return torch.softmax(alpha, dim=-1)
+    def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
+        """See `Relaxation.strengths`."""
+        return masked_softmax(alpha, kept)
 
-    def mixture(self, alpha: Tensor) -> Mixture:
-        """The mixture of [edges, primitives] architecture parameters; all operations are evaluated."""
-        return Mixture(self.strengths(alpha))
+    def mixture(
+        self,
+        alpha: Tensor,
+        kept: Tensor | None = None,
+        *,
+        moment: Moment = START,
+        generator: torch.Generator | None = None,
+    ) -> Mixture:
+        """See `Relaxation.mixture`; all operations are evaluated, nothing is drawn."""
+        return Mixture(masked_softmax(alpha, kept))

@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How far a search, or a stage of it, has come.
+
+    Args:
+        epoch: counted from 0.
+        epochs: how many there are.
+    """
+
+    epoch: int
+    epochs: int
+
+
+START = Moment(0, 1)
 
 
 def cosine(epoch: float, epochs: int, *, lr: float, lr_min: float) -> float:

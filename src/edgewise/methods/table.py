@@ -5,17 +5,60 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgewise.core.errors import ConfigError
+from edgewise.methods.derivation import SkipLimit
+from edgewise.methods.gumbel import GumbelHard
+from edgewise.methods.hessian_stop import Adaptation, HessianStop
 from edgewise.methods.parts import EdgeNormalisation, PartialChannels, WarmUp
+from edgewise.methods.perturbation import Adversarial, RandomSmoothing
 from edgewise.methods.projection import Projection
 from edgewise.methods.recipe import ArchSettings, Recipe, SearchSettings, WeightsSettings
+from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
+from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout
+from edgewise.methods.stages import Stages
 
 DARTS_V1 = Recipe(
-    name="darts",
+    name="darts-v1",
     summary="DARTS, first order",
     search=SearchSettings(batch_size=64),
     weights=WeightsSettings(lr=0.025, lr_min=0.001),
     arch=ArchSettings(lr=3e-4),
     sources=("darts",),
+)
+
+DARTS_V2 = replace(
+    DARTS_V1,
+    name="darts-v2",
+    summary="DARTS, second order, exact Hessian-vector product",
+    gradient=ExactHypergradient(),
+)
+
+DARTS_V2_FD = replace(
+    DARTS_V1,
+    name="darts-v2-fd",
+    summary="DARTS, second order, the authors' finite difference",
+    gradient=FiniteDifference(),
+)
+
+GDAS = replace(
+    DARTS_V1,
+    name="gdas",
+    summary="GDAS: one operation an edge is sampled and evaluated, straight-through gradient",
+    relaxation=GumbelHard(),
+    search=SearchSettings(batch_size=64, epochs=240),
+    sources=("gdas", "darts"),
+)
+
+P_DARTS = Recipe(
+    name="p-darts",
+    summary="P-DARTS: three stages of 5, 11 and 17 cells, dropout on skips, at most 2 skips derived",
+    stages=Stages(),
+    skip_dropout=SkipDropout(),
+    warm_up=WarmUp(epochs=10),
+    derivation=SkipLimit(),
+    search=SearchSettings(epochs=75, batch_size=96, layers=5),
+    weights=WeightsSettings(lr=0.025),
+    arch=ArchSettings(clip=5.0),
+    sources=("p-darts", "darts"),
 )
 
 PC_DARTS = Recipe(
@@ -27,14 +70,100 @@ PC_DARTS = Recipe(
     sources=("darts",),
 )
 
-PC_DARTS_GP = replace(
-    PC_DARTS,
-    name="pc-darts-gp",
-    summary="PC-DARTS with gradient projection between the edges into a node, in random order",
-    projection=Projection("in", "random"),
+R_DARTS_ES = replace(
+    DARTS_V1,
+    name="r-darts-es",
+    summary="RobustDARTS: early stop when the architecture Hessian's eigenvalue rises",
+    stop=HessianStop(),
+    sources=("robust-darts", "darts"),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (DARTS_V1, PC_DARTS, PC_DARTS_GP)}
+R_DARTS_L2 = replace(
+    DARTS_V1,
+    name="r-darts-l2",
+    summary="RobustDARTS: weight decay 3e-4 * 3^3 (the paper tries 3^0 to 3^4)",
+    weights=replace(DARTS_V1.weights, weight_decay=0.0081),
+    sources=("robust-darts", "darts"),
+)
+
+R_DARTS_DP = replace(
+    DARTS_V1,
+    name="r-darts-dp",
+    summary="RobustDARTS: drop-path in the supernet, rising to 0.2",
+    drop_path=SearchDropPath(),
+    sources=("robust-darts", "darts"),
+)
+
+R_DARTS_ADA = replace(
+    R_DARTS_ES,
+    name="r-darts-ada",
+    summary="RobustDARTS: instead of stopping, more weight decay and a roll-back",
+    adaptation=Adaptation(),
+)
+
+S_DARTS_RS = replace(
+    DARTS_V1,
+    name="s-darts-rs",
+    summary="SmoothDARTS: the weights learn under a randomly perturbed mixture",
+    perturbation=RandomSmoothing(),
+    sources=("smooth-darts", "darts"),
+)
+
+S_DARTS_ADV = replace(
+    S_DARTS_RS,
+    name="s-darts-adv",
+    summary="SmoothDARTS: the weights learn under the worst mixture nearby",
+    perturbation=Adversarial(),
+)
+
+NOISY_DARTS = replace(
+    DARTS_V1,
+    name="noisy-darts",
+    summary="NoisyDARTS: Gaussian noise on skip connections",
+    noise=OperationNoise(),
+    sources=("noisy-darts", "darts"),
+)
+
+
+def with_projection(base: Recipe) -> Recipe:
+    """A recipe with the thesis's best gradient projection: edges into a node, in random order."""
+    return replace(
+        base,
+        name=f"{base.name}-gp",
+        summary=f"{base.summary}; with gradient projection",
+        projection=Projection("in", "random"),
+    )
+
+
+PC_DARTS_GP = replace(
+    with_projection(PC_DARTS),
+    summary="PC-DARTS with gradient projection between the edges into a node, in random order",
+)
+
+_PLAIN = (
+    DARTS_V1,
+    DARTS_V2,
+    DARTS_V2_FD,
+    GDAS,
+    P_DARTS,
+    PC_DARTS,
+    R_DARTS_ES,
+    R_DARTS_L2,
+    R_DARTS_DP,
+    R_DARTS_ADA,
+    S_DARTS_RS,
+    S_DARTS_ADV,
+    NOISY_DARTS,
+)
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for plain in _PLAIN
+    for recipe in (plain, PC_DARTS_GP if plain is PC_DARTS else with_projection(plain))
+}
+
+ALIASES = {"darts": "darts-v1", "darts-gp": "darts-v1-gp"}
+"""Other names of recipes, for the command line and for `base` in files."""
 
 
 def recipe(name: str) -> Recipe:
@@ -43,6 +172,7 @@ def recipe(name: str) -> Recipe:
     Raises:
         ConfigError: no recipe has that name.
     """
-    if name not in RECIPES:
+    found = RECIPES.get(ALIASES.get(name, name))
+    if found is None:
         raise ConfigError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}, or a TOML file")
-    return RECIPES[name]
+    return found

@@ -5,25 +5,31 @@ from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.factorized import FactorizedReduction
+from edgewise.nn.hooks import NO_HOOKS, EdgeHook, Hooks, OperationHook
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffle
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import Network, NetworkSpec
 from edgewise.nn.operations import OPERATIONS, operation
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
+from edgewise.nn.statistics import evaluation_mode, frozen_statistics
 from edgewise.nn.stems import Stem, StemName, choose_stem
 from edgewise.nn.supernet import SearchCell, Supernet, SupernetSpec
 
 __all__ = [
+    "NO_HOOKS",
     "OPERATIONS",
     "AuxiliaryHead",
     "Cost",
     "DerivedCell",
     "DropPath",
+    "EdgeHook",
     "FactorizedReduction",
+    "Hooks",
     "MixedOperation",
     "Mixture",
     "Network",
     "NetworkSpec",
+    "OperationHook",
     "PartialChannelEdge",
     "ResidualNetwork",
     "SearchCell",
@@ -34,6 +40,8 @@ __all__ = [
     "channel_shuffle",
     "choose_stem",
     "count_params",
+    "evaluation_mode",
+    "frozen_statistics",
     "measure_cost",
     "operation",
     "reduction_layers",

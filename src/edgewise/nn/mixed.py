@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgewise.core.errors import ConfigError
+from edgewise.nn.hooks import OperationHook
 
 
 class MixedOperation(nn.Module):
@@ -19,28 +20,53 @@ class MixedOperation(nn.Module):
     Args:
         operations: one module a primitive, in the order of the weights.
         none_index: the place of `none` among them, or None.
+        primitives: their names, for `hook`.
+        stride: the edge's stride, for `hook`.
+
+    Operations that are None do not exist: an edge that has dropped a primitive keeps the places of the others.
     """
 
-    def __init__(self, operations: Sequence[nn.Module], *, none_index: int | None) -> None:
+    def __init__(
+        self,
+        operations: Sequence[nn.Module | None],
+        *,
+        none_index: int | None,
+        primitives: Sequence[str] = (),
+        stride: int = 1,
+    ) -> None:
         super().__init__()
-        self.operations = nn.ModuleList(operations)
+        self.operations = nn.ModuleDict({str(i): op for i, op in enumerate(operations) if op is not None})
         self.none_index = none_index
+        self.primitives = tuple(primitives)
+        self.stride = stride
 
-    def forward(self, x: Tensor, weights: Tensor, active: Sequence[bool] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        weights: Tensor,
+        active: Sequence[bool] | None = None,
+        hook: OperationHook | None = None,
+    ) -> Tensor:
         """Mixes the operations.
 
         Args:
             x: [B, C, H, W].
             weights: [primitives].
             active: per primitive, whether to evaluate it; None evaluates all.
+            hook: changes the output of each operation; None leaves them as they are.
         """
-        chosen = [i for i in range(len(self.operations)) if i != self.none_index and (active is None or active[i])]
-        if not chosen:
-            fallback = 0 if self.none_index is None else self.none_index
-            return weights[fallback] * self.operations[fallback](x)
-        total = weights[chosen[0]] * self.operations[chosen[0]](x)
-        for i in chosen[1:]:
-            total = total + weights[i] * self.operations[i](x)
+        total: Tensor | None = None
+        for name, module in self.operations.items():
+            i = int(name)
+            if i == self.none_index or not (active is None or active[i]):
+                continue
+            out = module(x)
+            if hook is not None:
+                out = hook(self.primitives[i], self.stride, out)
+            total = weights[i] * out if total is None else total + weights[i] * out
+        if total is None:
+            fallback = next(iter(self.operations)) if self.none_index is None else str(self.none_index)
+            return weights[int(fallback)] * self.operations[fallback](x)
         return total
 
 
@@ -64,15 +90,21 @@ class PartialChannelEdge(nn.Module):
         self.k = k
         self.stride = stride
 
-    def forward(self, x: Tensor, weights: Tensor, active: Sequence[bool] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        weights: Tensor,
+        active: Sequence[bool] | None = None,
+        hook: OperationHook | None = None,
+    ) -> Tensor:
         """Maps [B, C, H, W] to [B, C, ceil(H / stride), ceil(W / stride)]; see `MixedOperation.forward`."""
         if self.k == 1:
-            return self.mixed(x, weights, active)
+            return self.mixed(x, weights, active, hook)
         share = x.shape[1] // self.k
         rest = x[:, share:]
         if self.stride == 2:
             rest = F.max_pool2d(rest, 2, 2, ceil_mode=True)
-        mixed = self.mixed(x[:, :share], weights, active)
+        mixed = self.mixed(x[:, :share], weights, active, hook)
         return channel_shuffle(torch.cat([mixed, rest], dim=1), self.k)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from edgewise.core.errors import GenotypeError
 from edgewise.nn.factorized import FactorizedReduction
+from edgewise.nn.noise import Noise
 
 
 class Zero(nn.Module):
@@ -86,6 +87,7 @@ OPERATIONS: dict[str, Builder] = {
     "sep_conv_7x7": lambda channels, stride, affine: separable_conv(channels, 7, stride, affine=affine),
     "dil_conv_3x3": lambda channels, stride, affine: dilated_conv(channels, 3, stride, affine=affine),
     "dil_conv_5x5": lambda channels, stride, affine: dilated_conv(channels, 5, stride, affine=affine),
+    "noise": lambda channels, stride, affine: Noise(stride),
     "conv_7x1_1x7": lambda channels, stride, affine: factored_conv(channels, 7, stride, affine=affine),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,11 +10,14 @@ from torch import Tensor, nn
 
 from edgewise.core.errors import ConfigError
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
+from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.operations import operation
 from edgewise.nn.stems import Stem, StemName
 from edgewise.spaces.space import CellSpace
+
+Kept = Sequence[Sequence[bool]]
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,10 @@ class SearchCell(nn.Module):
         space: what the edges may carry.
         place: the cell's place in the supernet.
         k: see `SupernetSpec`.
+        kept: [edges][primitives], which operations exist; None for all that the space allows.
     """
 
-    def __init__(self, space: CellSpace, place: CellPlace, *, k: int) -> None:
+    def __init__(self, space: CellSpace, place: CellPlace, *, k: int, kept: Kept | None = None) -> None:
         super().__init__()
         self.topology = space.topology
         self.concat = space.concat
@@ -74,13 +78,32 @@ class SearchCell(nn.Module):
         self.preprocess = Preprocess(place, affine=False)
         none_index = space.primitives.index("none") if "none" in space.primitives else None
         self.edges = nn.ModuleList()
-        for source, _ in self.topology.edges:
+        for e, (source, _) in enumerate(self.topology.edges):
             stride = 2 if place.reduce and source < self.topology.inputs else 1
-            modules = [supernet_operation(p, place.channels // k, stride) for p in space.primitives]
-            mixed = MixedOperation(modules, none_index=none_index)
+            allowed = space.on_edge(place.cell_type, e)
+            modules = [
+                supernet_operation(p, place.channels // k, stride)
+                if p in allowed and (kept is None or kept[e][i])
+                else None
+                for i, p in enumerate(space.primitives)
+            ]
+            has_none = none_index is not None and modules[none_index] is not None
+            mixed = MixedOperation(
+                modules,
+                none_index=none_index if has_none else None,
+                primitives=space.primitives,
+                stride=stride,
+            )
             self.edges.append(PartialChannelEdge(mixed, k=k, stride=stride))
 
-    def forward(self, before: Tensor, previous: Tensor, mixture: Mixture, edge_weights: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        before: Tensor,
+        previous: Tensor,
+        mixture: Mixture,
+        edge_weights: Tensor | None,
+        hooks: Hooks = NO_HOOKS,
+    ) -> Tensor:
         """Maps both inputs to [B, C * nodes, h, w].
 
         Args:
@@ -88,6 +111,7 @@ class SearchCell(nn.Module):
             previous: output of the previous cell.
             mixture: weights [edges, primitives].
             edge_weights: [edges], a factor for each edge, or None for 1.
+            hooks: changes of outputs.
         """
         states = self.preprocess(before, previous)
         active = None if mixture.active is None else mixture.active.tolist()
@@ -96,7 +120,9 @@ class SearchCell(nn.Module):
             for e in self.topology.into(node):
                 source = self.topology.edges[e][0]
                 row = None if active is None else active[e]
-                out = self.edges[e](states[source], mixture.weights[e], row)
+                out = self.edges[e](states[source], mixture.weights[e], row, hooks.operation)
+                if hooks.edge is not None:
+                    out = hooks.edge(out)
                 if edge_weights is not None:
                     out = edge_weights[e] * out
                 total = out if total is None else total + out
@@ -111,11 +137,12 @@ class Supernet(nn.Module):
     Args:
         space: the space.
         spec: the size.
+        kept: per cell type, [edges][primitives], which operations exist; None for all that the space allows.
 
     Source: DARTS and PC-DARTS, model_search.py of the authors' code.
     """
 
-    def __init__(self, space: CellSpace, spec: SupernetSpec) -> None:
+    def __init__(self, space: CellSpace, spec: SupernetSpec, kept: Mapping[str, Kept] | None = None) -> None:
         super().__init__()
         if not space.searchable:
             raise ConfigError(f"space {space.name} has no supernet: choose another (`edgewise spaces ls`)")
@@ -129,7 +156,10 @@ class Supernet(nn.Module):
             stem_shrinks=self.stem.shrinks_between,
             concat=dict.fromkeys(space.cell_types, len(space.concat)),
         )
-        self.cells = nn.ModuleList(SearchCell(space, place, k=spec.k) for place in places)
+        self.cells = nn.ModuleList(
+            SearchCell(space, place, k=spec.k, kept=None if kept is None else kept[place.cell_type])
+            for place in places
+        )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(len(space.concat) * places[-1].channels, spec.classes)
 
@@ -138,6 +168,7 @@ class Supernet(nn.Module):
         x: Tensor,
         mixture: Mapping[str, Mixture],
         edge_weights: Mapping[str, Tensor] | None = None,
+        hooks: Hooks = NO_HOOKS,
     ) -> Tensor:
         """Maps images [B, in_channels, H, W] to logits [B, classes].
 
@@ -145,10 +176,11 @@ class Supernet(nn.Module):
             x: the images.
             mixture: one mixture for each cell type.
             edge_weights: [edges] for each cell type, or None where edges are not weighed.
+            hooks: changes of outputs in this pass, such as noise on skip connections.
         """
         before, previous = self.stem(x)
         for cell in self.cells:
             weights = None if edge_weights is None else edge_weights[cell.cell_type]  # type: ignore[index]
-            out = cell(before, previous, mixture[cell.cell_type], weights)  # type: ignore[index]
+            out = cell(before, previous, mixture[cell.cell_type], weights, hooks)  # type: ignore[index]
             before, previous = previous, out
         return self.classifier(self.pool(previous).flatten(1))

@@ -89,7 +89,7 @@ def estimate(
     """
     if command in ("run", "search"):
         task = SearchTask(settings, splits, augment, stem=stem, seed=0, compute=compute)
-        yield _estimate_search(task, settings.frozen_epochs, steps, compute)
+        yield _estimate_search(task, settings, steps, compute)
     if command in ("run", "train"):
         cells = genotype or published(TYPICAL)
         candidate = build_candidate("found", cells, settings, splits, stem=stem, seed=0)
@@ -100,13 +100,20 @@ def estimate(
         yield PhaseEstimate("training", training.epochs, training.steps, seconds, steps)
 
 
-def _estimate_search(task: SearchTask, frozen: int, steps: int, compute: Compute) -> PhaseEstimate:
-    """Frozen epochs lack the arch step: both kinds are measured, and weighed by their number."""
-    epochs = task.epochs
-    full = _time(lambda i: task.step(epochs - 1, i), steps, compute)
-    lean = _time(lambda i: task.step(0, i), max(2, steps // 3), compute) if frozen else full
-    mean = (frozen * lean + (epochs - frozen) * full) / epochs
-    return PhaseEstimate("search", epochs, task.steps, mean, steps)
+def _estimate_search(task: SearchTask, settings: Settings, steps: int, compute: Compute) -> PhaseEstimate:
+    """Frozen epochs lack the arch step, and stages differ in depth: each kind is measured, and weighed by number."""
+    epochs, frozen = task.epochs, settings.frozen_epochs
+    stages = [settings.locate(epoch)[0] for epoch in range(epochs)]
+    seconds = 0.0
+    for stage in dict.fromkeys(stages):
+        first, count = stages.index(stage), stages.count(stage)
+        last = first + count - 1
+        full = _time(lambda i, last=last: task.step(last, i), steps, compute)
+        lean = full
+        if frozen:
+            lean = _time(lambda i, first=first: task.step(first, i), max(2, steps // 3), compute)
+        seconds += frozen * lean + (count - frozen) * full
+    return PhaseEstimate("search", epochs, task.steps, seconds / epochs, steps)
 
 
 def _time(step: Callable[[int], object], steps: int, compute: Compute) -> float:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+OPTIONAL = ("stages",)
+"""Sections that change a part's size and leave a recipe without that part alone."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         "search": {"epochs": 10, "batch_size": 64, "channels": 8, "layers": 4},
-        "warm_up": {"epochs": 3},
+        "stages": {"add_layers": [0, 1, 2]},
         "arch": {"lr": 3e-3},
         "train": {
             "epochs": 12,
@@ -22,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {
         "data": {"train_images": 6000},
         "search": {"epochs": 8, "batch_size": 64, "channels": 8, "layers": 5},
-        "warm_up": {"epochs": 2},
+        "stages": {"add_layers": [0, 2, 4]},
         "weights": {"lr": 0.05},
         "arch": {"lr": 3e-3},
         "train": {

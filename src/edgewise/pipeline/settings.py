@@ -13,8 +13,8 @@ from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings
-from edgewise.methods import Recipe, citations, recipe
-from edgewise.pipeline.presets import PRESETS
+from edgewise.methods import Recipe, SearchSettings, WarmUp, citations, recipe
+from edgewise.pipeline.presets import OPTIONAL, PRESETS
 
 Baseline = Literal["random", "hand"]
 
@@ -97,6 +97,12 @@ def _with_preset(table: dict[str, Any], name: str) -> dict[str, Any]:
     sizes = {
         section: values
         for section, values in PRESETS[name].items()
-        if section != "warm_up" or isinstance(table.get("warm_up"), dict)
+        if section not in OPTIONAL or isinstance(table.get(section), dict)
     }
+    warm_up, epochs = table.get("warm_up"), sizes.get("search", {}).get("epochs")
+    if isinstance(warm_up, dict) and epochs is not None:
+        # The same share of the search stays frozen.
+        planned = table.get("search", {}).get("epochs", SearchSettings().epochs)
+        frozen = warm_up.get("epochs", WarmUp().epochs)
+        sizes["warm_up"] = {"epochs": round(frozen * epochs / planned)}
     return merge(table, sizes)

@@ -43,11 +43,18 @@ def primitive_names(record: Mapping[str, Any], columns: int) -> list[str]:
 
 
 def alpha_values(search: Search) -> dict[str, list[list[list[float | None]]]]:
-    """Softmax of alpha for each cell type: epochs x edges x primitives."""
+    """The share of each primitive for each cell type: epochs x edges x primitives; 0 where it was dropped."""
     return {
-        cell: [[[rounded(p, 4) for p in softmax(row)] for row in record["alpha"][cell]] for record in search]
+        cell: [[[rounded(p, 4) for p in row] for row in mixture_rows(record, cell)] for record in search]
         for cell in search[0]["alpha"]
     }
+
+
+def mixture_rows(record: Mapping[str, Any], cell: str) -> list[list[float]]:
+    """The recorded mixture of a cell type; softmax of alpha in traces that do not record it."""
+    if "mixture" in record:
+        return record["mixture"][cell]
+    return [softmax(row) for row in record["alpha"][cell]]
 
 
 def chosen(record: Mapping[str, Any], genotype: Mapping[str, Any], cell: str) -> list[tuple[int, int]]:

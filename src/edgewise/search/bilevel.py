@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.core.streams import Streams
 from edgewise.data import Batch, Batches
-from edgewise.methods import ArchParameters, ConflictMeter, Recipe
+from edgewise.methods import ArchParameters, ConflictMeter, Moment, Recipe
 from edgewise.methods.gradient import ArchGradient
-from edgewise.methods.schedule import cosine
-from edgewise.nn import Supernet
+from edgewise.methods.schedule import START, cosine
+from edgewise.nn import NO_HOOKS, DropPath, Hooks, Mixture, OperationHook, Supernet, evaluation_mode
+from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy
 from edgewise.search.step import ArchReport, StepReport
 
 
@@ -34,19 +34,30 @@ class BilevelSearch:
         recipe: the method.
         supernet: its weights are trained; on the device already.
         arch: alpha and beta; on the device already.
-        streams: the run's random streams; the projection draws from "projection".
+        streams: the run's random streams; every part that draws has its own.
         compute: device and precision.
+        stage: which stage of the recipe this is, from 0.
 
     Source: DARTS, algorithm 1; PC-DARTS, train_search.py of the authors' code (warm-up, clipping).
     """
 
     def __init__(
-        self, recipe: Recipe, supernet: Supernet, arch: ArchParameters, streams: Streams, compute: Compute
+        self,
+        recipe: Recipe,
+        supernet: Supernet,
+        arch: ArchParameters,
+        streams: Streams,
+        compute: Compute,
+        *,
+        stage: int = 0,
     ) -> None:
         self.recipe = recipe
         self.supernet = supernet
         self.arch = arch
         self.compute = compute
+        self.streams = streams
+        self.stage = stage
+        self.weight_decay_factor = 1.0
         self._stream = streams.generator("projection")
         topology = supernet.space.topology
         projection = recipe.projection
@@ -71,37 +82,113 @@ class BilevelSearch:
 
         Args:
             batches: both streams; while alpha and beta are frozen, the arch stream is not read.
-            epoch: counted from 0.
+            epoch: of the whole search, counted from 0.
         """
-        arch = self.arch_step(batches.arch.next()) if epoch >= self.recipe.frozen_epochs else None
+        moment = self.recipe.locate(epoch)[1]
         weights = self.recipe.weights
-        lr = cosine(epoch, self.recipe.search.epochs, lr=weights.lr, lr_min=weights.lr_min)
-        loss, accuracy, grad_norm = self.weights_step(batches.weights.next(), lr)
-        return StepReport(loss, accuracy, grad_norm, lr, self.recipe.arch.lr, arch)
+        lr = cosine(moment.epoch, moment.epochs, lr=weights.lr, lr_min=weights.lr_min)
+        decay = self.weight_decay(epoch)
+        weights_batch = batches.weights.next()
+        arch = None
+        if moment.epoch >= self.recipe.frozen_epochs:
+            arch = self.arch_step(
+                batches.arch.next(), weights_batch=weights_batch, lr=lr, weight_decay=decay, moment=moment
+            )
+        loss, right, grad_norm = self.weights_step(weights_batch, lr, weight_decay=decay, moment=moment)
+        return StepReport(loss, right, grad_norm, lr, self.recipe.arch.lr, arch)
 
-    def arch_step(self, batch: Batch) -> ArchReport:
-        """Updates alpha and beta once; the weights and their gradients are not touched."""
-        with self.compute.autocast():
-            logits = self.supernet(batch.x, self.arch.mixture(self.recipe.relaxation), self.arch.edge_weights())
-        loss = F.cross_entropy(logits.float() if logits.dtype != torch.float64 else logits, batch.y)
-        gradient = self.recipe.gradient.gradient(loss, self.arch, self.compute.gradients)
+    def weight_decay(self, epoch: int) -> float:
+        """The weights' weight decay in an epoch of the whole search."""
+        base = self.recipe.weights.weight_decay
+        ramp, adaptation = self.recipe.weight_decay_ramp, self.recipe.adaptation
+        if ramp is not None:
+            return ramp.weight_decay(base, Moment(epoch, self.recipe.search.epochs))
+        if adaptation is None:
+            return base
+        return min(base * self.weight_decay_factor, max(base, adaptation.most))
+
+    def mixture(self, moment: Moment = START) -> dict[str, Mixture]:
+        """The mixtures of one forward pass; a relaxation that samples draws anew."""
+        relaxation = self.recipe.relaxation
+        generator = self.streams.generator("relaxation") if relaxation.draws else None
+        return self.arch.mixture(relaxation, moment=moment, generator=generator)
+
+    def hooks(self, moment: Moment) -> Hooks:
+        """What the recipe does to outputs in one forward pass of training."""
+        recipe, device = self.recipe, self.compute.device
+        operation: OperationHook | None = None
+        if recipe.noise is not None:
+            operation = recipe.noise.hook(moment, self.streams.generator("noise", device))
+        if recipe.skip_dropout is not None:
+            rate = recipe.skip_dropout.rate(self.stage, moment, recipe.frozen_epochs)
+            dropout = recipe.skip_dropout.hook(rate, self.streams.generator("skip dropout", device))
+            operation = _one_after_the_other(operation, dropout)
+        edge = None
+        if recipe.drop_path is not None:
+            edge = DropPath(recipe.drop_path.rate(moment), self.streams.generator("search drop-path"))
+        return NO_HOOKS if operation is None and edge is None else Hooks(operation, edge)
+
+    def arch_step(
+        self,
+        batch: Batch,
+        *,
+        weights_batch: Batch | None = None,
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        moment: Moment = START,
+    ) -> ArchReport:
+        """Updates alpha and beta once; the weights and their gradients are not touched.
+
+        Args:
+            batch: of the arch split.
+            weights_batch: of the weights split; read by second-order gradients alone.
+            lr: xi of a second-order gradient; the recipe's first learning rate unless given.
+            weight_decay: of the virtual step; the recipe's unless given.
+            moment: how far the search, or its stage, has come.
+        """
+        weights = self.recipe.weights
+        names = {parameter: name for name, parameter in self.supernet.named_parameters()}
+        momenta = {
+            names[parameter]: state["momentum_buffer"]
+            for parameter, state in self.weights_optimizer.state.items()
+            if state.get("momentum_buffer") is not None
+        }
+        problem = SupernetProblem(
+            self.supernet,
+            self.arch,
+            mixture=lambda: self.mixture(moment),
+            hooks=lambda: self.hooks(moment),
+            momenta=momenta,
+            compute=self.compute,
+            surroundings=Surroundings(
+                batch,
+                weights_batch,
+                weights.lr if lr is None else lr,
+                weights.momentum,
+                weights.weight_decay if weight_decay is None else weight_decay,
+            ),
+        )
+        gradient = self.recipe.gradient.gradient(problem)
         overflowed = self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()])
-        before, after = self._set_gradients(gradient.zeroed() if overflowed else gradient)
+        before, after, cosines = self._set_gradients(gradient.zeroed() if overflowed else gradient)
         if not overflowed:
             self.arch_optimizer.step()
+        assert problem.last_loss is not None and problem.last_accuracy is not None
         return ArchReport(
-            loss.detach(),
-            _accuracy(logits, batch.y),
+            problem.last_loss,
+            problem.last_accuracy,
             _norm(self.arch.alpha),
-            _norm(self.arch.beta) if len(self.arch.beta) else loss.new_zeros(()),
+            _norm(self.arch.beta) if len(self.arch.beta) else problem.last_loss.new_zeros(()),
             before,
             after,
+            cosines,
         )
 
-    def _set_gradients(self, gradient: ArchGradient) -> tuple[Tensor, Tensor]:
+    def _set_gradients(self, gradient: ArchGradient) -> tuple[Tensor, Tensor, Tensor]:
         """Projects alpha's gradients and hands all gradients to the arch optimiser; measures conflicts."""
         rows = torch.stack(list(gradient.alpha.values()))
         before = after = self.meter(rows)
+        cosines = self.meter.cosines(rows)
         if self.projector is not None:
             rows = self.projector(rows, self._stream)
             after = self.meter(rows)
@@ -109,35 +196,74 @@ class BilevelSearch:
             parameter.grad = row.clone()
         for parameter, value in zip(self.arch.beta.values(), gradient.beta.values(), strict=True):
             parameter.grad = value
-        return before, after
+        if self.recipe.arch.clip is not None:
+            nn.utils.clip_grad_norm_(self.arch.parameters(), self.recipe.arch.clip)
+        return before, after, cosines
 
-    def weights_step(self, batch: Batch, lr: float) -> tuple[Tensor, Tensor, Tensor]:
+    def weights_step(
+        self, batch: Batch, lr: float, *, weight_decay: float | None = None, moment: Moment = START
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Updates the weights once; alpha and beta get no gradient.
+
+        Args:
+            batch: of the weights split.
+            lr: learning rate.
+            weight_decay: the recipe's unless given.
+            moment: how far the search, or its stage, has come.
 
         Returns:
             loss, accuracy and the gradient's norm before clipping.
         """
         for group in self.weights_optimizer.param_groups:
             group["lr"] = lr
+            group["weight_decay"] = self.recipe.weights.weight_decay if weight_decay is None else weight_decay
         with torch.no_grad():
-            mixture = self.arch.mixture(self.recipe.relaxation)
+            mixture = self.mixture(moment)
             edge_weights = self.arch.edge_weights()
+            mixture = self._perturbed(mixture, edge_weights, batch, moment)
         with self.compute.autocast():
-            logits = self.supernet(batch.x, mixture, edge_weights)
-        loss = F.cross_entropy(logits.float() if logits.dtype != torch.float64 else logits, batch.y)
+            logits = self.supernet(batch.x, mixture, edge_weights, self.hooks(moment))
+        loss = cross_entropy(logits, batch.y)
         self.weights_optimizer.zero_grad()
         self.compute.backward(loss)
         norm = self.compute.clip(self.supernet.parameters(), self.recipe.weights.clip)
         self.weights_optimizer.step()
-        return loss.detach(), _accuracy(logits, batch.y), norm
+        return loss.detach(), accuracy(logits, batch.y), norm
+
+    def _perturbed(
+        self,
+        mixture: dict[str, Mixture],
+        edge_weights: dict[str, Tensor] | None,
+        batch: Batch,
+        moment: Moment,
+    ) -> dict[str, Mixture]:
+        """The mixture that the weights learn under; alpha itself stays as it is."""
+        perturbation = self.recipe.perturbation
+        if perturbation is None:
+            return mixture
+
+        def loss(weights: dict[str, Tensor]) -> Tensor:
+            mixtures = {name: replace(mixture[name], weights=value) for name, value in weights.items()}
+            with evaluation_mode(self.supernet), self.compute.autocast():
+                return cross_entropy(self.supernet(batch.x, mixtures, edge_weights), batch.y)
+
+        found = perturbation.perturb(
+            {name: value.weights for name, value in mixture.items()},
+            {name: self.arch.kept(name) for name in mixture},
+            loss,
+            perturbation.epsilon(moment),
+            self.streams.generator("perturbation"),
+        )
+        return {name: replace(mixture[name], weights=value) for name, value in found.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Supernet, alpha, beta, both optimisers and the loss scaler."""
+        """Supernet, alpha, beta, both optimisers, the weight decay's factor and the loss scaler."""
         return {
             "supernet": self.supernet.state_dict(),
             "arch": self.arch.state_dict(),
             "weights_optimizer": self.weights_optimizer.state_dict(),
             "arch_optimizer": self.arch_optimizer.state_dict(),
+            "weight_decay_factor": self.weight_decay_factor,
             "scaler": self.compute.scaler_state(),
         }
 
@@ -147,11 +273,14 @@ class BilevelSearch:
         self.arch.load_state_dict(state["arch"])
         restore_optimizer(self.weights_optimizer, state["weights_optimizer"])
         restore_optimizer(self.arch_optimizer, state["arch_optimizer"])
+        self.weight_decay_factor = state["weight_decay_factor"]
         self.compute.load_scaler_state(state["scaler"])
 
 
-def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    return (logits.detach().argmax(1) == labels).float().mean()
+def _one_after_the_other(first: OperationHook | None, second: OperationHook | None) -> OperationHook | None:
+    if first is None or second is None:
+        return first or second
+    return lambda primitive, stride, out: second(primitive, stride, first(primitive, stride, out))
 
 
 def _norm(parameters: nn.ParameterDict) -> Tensor:

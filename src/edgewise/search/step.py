@@ -21,6 +21,7 @@ class ArchReport:
         beta_norm: the same for beta; zero without.
         before: [cell types, groups, 2], conflict rate and mean cosine before the projection.
         after: the same after it.
+        cosines: [cell types, edges, edges], cosines between the edges' gradients before the projection.
     """
 
     loss: Tensor
@@ -29,6 +30,7 @@ class ArchReport:
     beta_norm: Tensor
     before: Tensor
     after: Tensor
+    cosines: Tensor
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,18 @@ class EpochSums:
     Args:
         cell_types: how many kinds of cell there are.
         groups: how many groups of edges a cell has.
+        edges: how many edges a cell has.
         device: where the reports lie.
     """
 
-    def __init__(self, cell_types: int, groups: int, device: torch.device) -> None:
+    def __init__(self, cell_types: int, groups: int, edges: int, device: torch.device) -> None:
         exact = torch.float32 if device.type == "mps" else torch.float64
         self.steps = 0
         self.arch_steps = 0
         self.weights = torch.zeros(3, dtype=exact, device=device)
         self.arch = torch.zeros(4, dtype=exact, device=device)
         self.conflicts = torch.zeros(2, cell_types, groups, 2, dtype=exact, device=device)
+        self.cosines = torch.zeros(cell_types, edges, edges, dtype=exact, device=device)
 
     def add(self, report: StepReport) -> None:
         """Adds a step, without waiting for the device."""
@@ -79,6 +83,7 @@ class EpochSums:
             figures = torch.stack([arch.loss, arch.accuracy, arch.alpha_norm, arch.beta_norm])
             self.arch += figures.to(self.arch.dtype)
             self.conflicts += torch.stack([arch.before, arch.after]).to(self.conflicts.dtype)
+            self.cosines += arch.cosines.to(self.cosines.dtype)
 
     def weights_means(self) -> list[float]:
         """Mean loss, accuracy and gradient norm of the weight steps."""
@@ -94,6 +99,10 @@ class EpochSums:
         """[before and after, cell types, groups, rate and cosine], means over the arch steps."""
         return (self.conflicts / max(1, self.arch_steps)).tolist()
 
+    def cosine_means(self) -> list[list[list[float]]]:
+        """[cell types, edges, edges], mean cosines between edges' gradients over the arch steps."""
+        return (self.cosines / max(1, self.arch_steps)).tolist()
+
     def reset(self) -> None:
         """Starts a new epoch."""
         self.steps = self.arch_steps = 0
@@ -101,7 +110,7 @@ class EpochSums:
             sums.zero_()
 
     def _sums(self) -> Sequence[Tensor]:
-        return self.weights, self.arch, self.conflicts
+        return self.weights, self.arch, self.conflicts, self.cosines
 
     def state_dict(self) -> dict[str, Any]:
         """The sums, for a checkpoint within an epoch."""

@@ -10,11 +10,14 @@ from edgewise.core.compute import Compute
 from edgewise.core.errors import NonFiniteError
 from edgewise.core.seeding import seeded
 from edgewise.core.streams import Streams
-from edgewise.data import Augment, Batches, Splits
-from edgewise.methods import ArchParameters, Recipe, derive
+from edgewise.data import Augment, Batches, Images, Splits, in_order
+from edgewise.methods import ArchParameters, Recipe, derive, strongest
 from edgewise.nn import StemName, Supernet, SupernetSpec
 from edgewise.search.bilevel import BilevelSearch, SearchBatches
+from edgewise.search.diagnostics import discretisation_gap, hessian_eigenvalue
+from edgewise.search.records import epoch_record, step_record
 from edgewise.search.step import EpochSums, StepReport
+from edgewise.search.watch import Watch
 from edgewise.spaces import Genotype, space
 
 
@@ -47,49 +50,85 @@ class SearchTask:
         self.space = space(recipe.space)
         self.streams = Streams(seed)
         self.device = str(compute.device)
-        self.search = self._build(splits, stem, compute)
+        self.compute = compute
+        self.watch = Watch(recipe)
+        self._splits = splits
+        self._stem: StemName = stem
+        self.search = self._build(stage=0, kept=None)
         self.batches = self._batches(splits, augment, compute)
-        self.sums = EpochSums(len(self.space.cell_types), len(self.search.meter.groups), compute.device)
+        # Diagnostics read the arch split through a stream of their own: switching them on moves nothing else.
+        self.probe = self._stream_of("diagnostics", splits.arch, splits, augment, compute)
+        self.sums = EpochSums(
+            len(self.space.cell_types),
+            len(self.search.meter.groups),
+            len(self.space.topology.edges),
+            compute.device,
+        )
         self._last: StepReport | None = None
 
-    def _build(self, splits: Splits, stem: StemName, compute: Compute) -> BilevelSearch:
-        recipe = self.recipe
+    def _build(self, *, stage: int, kept: dict[str, torch.Tensor] | None) -> BilevelSearch:
+        """The supernet, alpha and beta of a stage, all of them new."""
+        recipe, splits, stem, compute = self.recipe, self._splits, self._stem, self.compute
+        added = 0 if recipe.stages is None else recipe.stages.add_layers[stage]
         spec = SupernetSpec(
             channels=recipe.search.channels,
-            layers=recipe.search.layers,
+            layers=recipe.search.layers + added,
             classes=splits.classes,
             in_channels=splits.channels,
             stem=stem,
             k=recipe.k,
         )
-        with seeded(self.streams.integer("supernet")):
-            supernet = Supernet(self.space, spec).to(compute.device)
+        name = "supernet" if stage == 0 else f"supernet of stage {stage}"
+        present = None if kept is None else {cell: mask.tolist() for cell, mask in kept.items()}
+        with seeded(self.streams.integer(name)):
+            supernet = Supernet(self.space, spec, present).to(compute.device)
         arch = ArchParameters(
             self.space,
             beta=recipe.edge_normalisation is not None,
             generator=self.streams.generator("arch"),
+            kept=kept,
         ).to(compute.device)
-        return BilevelSearch(recipe, supernet, arch, self.streams, compute)
+        return BilevelSearch(recipe, supernet, arch, self.streams, compute, stage=stage)
+
+    def _enter(self, stage: int) -> None:
+        """Begins a stage: every edge keeps its strongest primitives, everything else is new."""
+        stages, arch = self.recipe.stages, self.search.arch
+        assert stages is not None
+        kept = None
+        if stage > 0:
+            strengths = arch.strengths(self.recipe.relaxation)
+            kept = {
+                name: strongest(values, arch.kept(name), stages.primitives[stage])
+                for name, values in strengths.items()
+            }
+        self.search = self._build(stage=stage, kept=kept)
 
     def _batches(self, splits: Splits, augment: Augment | None, compute: Compute) -> SearchBatches:
         weights, arch = (
-            Batches(
-                images,
-                batch_size=min(self.recipe.search.batch_size, len(images)),
-                generator=self.streams.generator(f"batches.{name}"),
-                normalisation=splits.normalisation,
-                augment=augment,
-                drop_last=True,
-                device=compute.device,
-            )
+            self._stream_of(name, images, splits, augment, compute)
             for name, images in (("weights", splits.weights), ("arch", splits.arch))
         )
         return SearchBatches(weights, arch)
 
+    def _stream_of(
+        self, name: str, images: Images, splits: Splits, augment: Augment | None, compute: Compute
+    ) -> Batches:
+        return Batches(
+            images,
+            batch_size=min(self.recipe.search.batch_size, len(images)),
+            generator=self.streams.generator(f"batches.{name}"),
+            normalisation=splits.normalisation,
+            augment=augment,
+            drop_last=True,
+            device=compute.device,
+        )
+
     @property
     def epochs(self) -> int:
-        """Epochs of the search."""
-        return self.recipe.search.epochs
+        """Epochs of the search: those of the recipe, those that a roll-back repeats, or those until a stop."""
+        stopped = self.watch.stopped
+        planned = self.recipe.search.epochs if stopped is None else stopped["detected"] + 1
+        return planned + self.watch.shift
 
     @property
     def steps(self) -> int:
@@ -97,7 +136,9 @@ class SearchTask:
         return len(self.batches.weights)
 
     def genotype(self) -> Genotype:
-        """The genotype that alpha and beta stand for now."""
+        """The genotype of a stopped search, else the one that alpha and beta stand for now."""
+        if self.watch.stopped is not None:
+            return Genotype.from_dict(self.watch.stopped["genotype"], where="the stopped search")
         return derive(
             self.space,
             self.search.arch,
@@ -108,10 +149,14 @@ class SearchTask:
 
     def step(self, epoch: int, step: int) -> dict[str, Any] | None:
         """Does one step; the record of a step is made where `search.trace_steps` asks for it."""
-        report = self.search.step(self.batches, epoch)
+        scheduled = epoch - self.watch.shift
+        stage = self.recipe.locate(scheduled)[0]
+        if stage != self.search.stage:
+            self._enter(stage)
+        report = self.search.step(self.batches, scheduled)
         self.sums.add(report)
         self._last = report
-        return self._step_record(report, epoch, step) if self.recipe.search.trace_steps else None
+        return step_record(report, epoch, step) if self.recipe.search.trace_steps else None
 
     def figures(self) -> dict[str, float]:
         """Mean loss and accuracy on both splits so far this epoch."""
@@ -133,96 +178,85 @@ class SearchTask:
         self.search.arch.check_finite(f"in epoch {epoch + 1}")
 
     def finish_epoch(self, epoch: int) -> dict[str, Any]:
-        """The epoch's record for the trace."""
-        loss, accuracy, grad_norm = self.sums.weights_means()
-        arch_loss, arch_accuracy, alpha_norm, beta_norm = self.sums.arch_means()
-        arch = self.search.arch
+        """The epoch's record for the trace; after it, the stop rule may end the search or roll it back."""
+        scheduled = epoch - self.watch.shift
         genotype = self.genotype()
         assert self._last is not None
-        record = {
-            "phase": self.phase,
-            "epoch": epoch,
-            "steps": self.sums.steps,
-            "arch_steps": self.sums.arch_steps,
-            "weights_loss": loss,
-            "weights_accuracy": accuracy,
-            "arch_loss": arch_loss,
-            "arch_accuracy": arch_accuracy,
-            "lr": self._last.lr,
-            "arch_lr": self._last.arch_lr,
-            "weights_grad_norm": grad_norm,
-            "alpha_grad_norm": alpha_norm,
-            "beta_grad_norm": beta_norm if len(arch.beta) else None,
-            "alpha": {name: alpha.tolist() for name, alpha in arch.alpha.items()},
-            "beta": {name: beta.tolist() for name, beta in arch.beta.items()} if len(arch.beta) else None,
-            "genotype": genotype.to_dict(),
-            "skips": {name: cell.skips for name, cell in genotype.cells.items()},
-            "pools": {name: cell.pools for name, cell in genotype.cells.items()},
-            "conflicts": self._conflicts(),
+        record = {"phase": self.phase, "epoch": epoch} | epoch_record(self.search, self.sums, self._last, genotype)
+        record |= {
+            "schedule_epoch": scheduled,
+            "stage": self.search.stage,
+            "layers": self.search.supernet.spec.layers,
+            "weight_decay": self.search.weight_decay(scheduled),
+            "hessian": self._hessian(scheduled),
+            "gap": self._gap(scheduled, genotype),
+            "decision": None,
         }
+        if self.watch.due(scheduled):
+            record["decision"] = self._decide(scheduled, record)
         self.sums.reset()
         return record
 
-    def _conflicts(self) -> dict[str, Any] | None:
-        if not self.sums.arch_steps:
+    def _hessian(self, scheduled: int) -> dict[str, float] | None:
+        every, last = self.recipe.diagnostics.hessian_every, self.recipe.search.epochs - 1
+        asked = every > 0 and (scheduled % every == 0 or scheduled == last)
+        if not asked and not self.watch.due(scheduled):
             return None
-        before, after = self.sums.conflict_means()
-        groups = [
-            {
-                "cell": cell_type,
-                "node": node,
-                "edges": len(edges),
-                "steps": self.sums.arch_steps,
-                "conflict_rate_before": before[c][g][0],
-                "conflict_rate_after": after[c][g][0],
-                "cosine_before": before[c][g][1],
-                "cosine_after": after[c][g][1],
-            }
-            for c, cell_type in enumerate(self.search.arch.alpha)
-            for g, (node, edges) in enumerate(self.search.meter.groups)
-        ]
-        projection = self.recipe.projection
-        return {
-            "direction": self.search.meter.direction,
-            "projected": projection is not None,
-            "order": None if projection is None else projection.order,
-            "groups": groups,
-        }
+        return hessian_eigenvalue(self.search, self.probe.next(), self.streams.generator("hessian"))
 
-    def _step_record(self, report: StepReport, epoch: int, step: int) -> dict[str, Any]:
-        record: dict[str, Any] = {
-            "phase": "search-step",
-            "epoch": epoch,
-            "step": step,
-            "weights_loss": report.loss.item(),
-            "weights_accuracy": report.accuracy.item(),
-            "weights_grad_norm": report.grad_norm.item(),
-        }
-        if report.arch is not None:
-            record |= {
-                "arch_loss": report.arch.loss.item(),
-                "arch_accuracy": report.arch.accuracy.item(),
-                "alpha_grad_norm": report.arch.alpha_norm.item(),
-                "conflicts_before": report.arch.before.tolist(),
-                "conflicts_after": report.arch.after.tolist(),
-            }
-        return record
+    def _gap(self, scheduled: int, genotype: Genotype) -> dict[str, float] | None:
+        diagnostics, last = self.recipe.diagnostics, self.recipe.search.epochs - 1
+        every = diagnostics.gap_every
+        if every == 0 or (scheduled % every and scheduled != last):
+            return None
+        arch = self._splits.arch
+        images = Images(arch.pixels[: diagnostics.gap_images], arch.labels[: diagnostics.gap_images])
+        size = min(self.recipe.search.batch_size, len(images))
+        batches = in_order(images, size, self._splits.normalisation, self.compute.device)
+        return discretisation_gap(self.search, batches, genotype)
+
+    def _decide(self, scheduled: int, record: dict[str, Any]) -> dict[str, Any] | None:
+        """Hands the eigenvalue to the stop rule, and rolls back if it says so."""
+        search, adaptation = self.search, self.recipe.adaptation
+        resting = adaptation is not None and search.weight_decay(scheduled) >= adaptation.most
+        decision = self.watch.decide(
+            scheduled,
+            record["hessian"]["eigenvalue"],
+            record["genotype"],
+            state=search.state_dict,
+            resting=resting,
+        )
+        if decision is not None and decision["action"] == "roll back":
+            assert adaptation is not None
+            factor = search.weight_decay_factor * adaptation.times
+            search.load_state_dict(self.watch.roll_back(scheduled, decision["epoch"]))
+            search.weight_decay_factor = factor
+        return decision
+
+    def _all_batches(self) -> tuple[Batches, ...]:
+        return self.batches.weights, self.batches.arch, self.probe
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, beta, optimisers, streams, positions in the splits, sums of the epoch."""
         return {
             "search": self.search.state_dict(),
             "streams": self.streams.state_dict(),
-            "batches": [self.batches.weights.state_dict(), self.batches.arch.state_dict()],
+            "batches": [stream.state_dict() for stream in self._all_batches()],
+            "stage": self.search.stage,
+            "kept": {name: self.search.arch.kept(name) for name in self.space.cell_types},
+            "watch": self.watch.state_dict(),
             "sums": self.sums.state_dict(),
             "torch": torch.get_rng_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores `state_dict`."""
+        if state["stage"] != self.search.stage:
+            self.search = self._build(stage=state["stage"], kept=state["kept"])
         self.search.load_state_dict(state["search"])
+        self.watch.load_state_dict(state["watch"])
         self.streams.load_state_dict(state["streams"])
-        for batches, saved in zip((self.batches.weights, self.batches.arch), state["batches"], strict=True):
+        for batches, saved in zip(self._all_batches(), state["batches"], strict=True):
             batches.load_state_dict(saved)
         self.sums.load_state_dict(state["sums"])
         torch.set_rng_state(state["torch"])

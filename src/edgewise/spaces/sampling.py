@@ -16,6 +16,6 @@ def random_genotype(space: CellSpace, rng: random.Random) -> Genotype:
         for node in space.concat:
             for index in sorted(rng.sample(space.topology.into(node), space.edges_per_node)):
                 source = space.topology.edges[index][0]
-                edges.append(Edge(node, source, rng.choice(space.derivable)))
+                edges.append(Edge(node, source, rng.choice(space.derivable_on(cell_type, index))))
         cells[cell_type] = Cell(space.topology.inputs, space.topology.nodes, tuple(edges), space.concat)
     return Genotype(space.name, cells, "drawn at random")

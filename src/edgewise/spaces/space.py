@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import comb
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import prod
 
 from edgewise.core.errors import ConfigError
 from edgewise.spaces.topology import Topology
@@ -21,6 +23,7 @@ class CellSpace:
         edges_per_node: how many incoming edges a node of a derived cell keeps.
         free_concat: whether a cell may leave nodes out of its output.
         searchable: False for a space whose published cells can be read and trained, but not searched.
+        allowed: per cell type, the primitives of each edge, where edges differ; None where each may carry all.
         summary: one line for `edgewise spaces ls`.
     """
 
@@ -31,6 +34,7 @@ class CellSpace:
     edges_per_node: int = 2
     free_concat: bool = False
     searchable: bool = True
+    allowed: Mapping[str, tuple[tuple[str, ...], ...]] | None = field(default=None, hash=False)
     summary: str = ""
 
     @property
@@ -43,12 +47,21 @@ class CellSpace:
         """All inner nodes: what the output of a cell concatenates unless it says otherwise."""
         return tuple(range(self.topology.inputs, self.topology.inputs + self.topology.nodes))
 
-    def cells(self) -> int:
-        """How many different cells of one type can be derived."""
+    def on_edge(self, cell_type: str, edge: int) -> tuple[str, ...]:
+        """The primitives that an edge may carry, in the order of alpha's columns."""
+        return self.primitives if self.allowed is None else self.allowed[cell_type][edge]
+
+    def derivable_on(self, cell_type: str, edge: int) -> tuple[str, ...]:
+        """The primitives that an edge of a derived cell may carry: all of the edge's but `none`."""
+        return tuple(primitive for primitive in self.on_edge(cell_type, edge) if primitive != "none")
+
+    def cells(self, cell_type: str | None = None) -> int:
+        """How many different cells of a type (the first one unless named) can be derived."""
+        name = cell_type or self.cell_types[0]
         total = 1
         for node in self.concat:
-            incoming = len(self.topology.into(node))
-            total *= comb(incoming, self.edges_per_node) * len(self.derivable) ** self.edges_per_node
+            choices = [len(self.derivable_on(name, edge)) for edge in self.topology.into(node)]
+            total *= sum(prod(kept) for kept in combinations(choices, self.edges_per_node))
         return total
 
 
@@ -77,7 +90,54 @@ AMOEBA = CellSpace(
     summary="AmoebaNet in the operations of DARTS: 5 nodes, 10 primitives; read and trained, not searched",
 )
 
-SPACES: dict[str, CellSpace] = {space.name: space for space in (DARTS, AMOEBA)}
+
+def _robust(name: str, primitives: tuple[str, ...], summary: str) -> CellSpace:
+    return CellSpace(name, DARTS.topology, primitives, summary=summary)
+
+
+def _pairs(text: str) -> tuple[tuple[str, ...], ...]:
+    """Two primitives for each edge, written as short names: `skip+dil3 max+avg`."""
+    long = {
+        "skip": "skip_connect",
+        "sep3": "sep_conv_3x3",
+        "dil3": "dil_conv_3x3",
+        "dil5": "dil_conv_5x5",
+        "max": "max_pool_3x3",
+        "avg": "avg_pool_3x3",
+    }
+    return tuple(tuple(long[part] for part in pair.split("+")) for pair in text.split())
+
+
+S1 = CellSpace(
+    name="s1",
+    topology=DARTS.topology,
+    primitives=(
+        "max_pool_3x3",
+        "avg_pool_3x3",
+        "skip_connect",
+        "sep_conv_3x3",
+        "dil_conv_3x3",
+        "dil_conv_5x5",
+    ),
+    allowed={
+        "normal": _pairs(
+            "skip+dil3 skip+dil5 skip+dil5 skip+sep3 skip+dil3 max+skip skip+sep3 "
+            "skip+sep3 skip+dil3 skip+sep3 max+skip skip+dil3 dil3+dil5 dil3+dil5"
+        ),
+        "reduce": _pairs(
+            "max+avg max+dil3 max+avg max+avg skip+dil5 max+avg max+sep3 "
+            "skip+dil3 skip+dil5 max+avg max+avg skip+dil5 skip+dil5 skip+dil5"
+        ),
+    },
+    summary="S1 of RobustDARTS: two primitives an edge, each edge its own (Zela et al. 2020)",
+)
+S2 = _robust("s2", ("skip_connect", "sep_conv_3x3"), "S2 of RobustDARTS: skip and 3x3 separable convolution")
+S3 = _robust("s3", ("none", "skip_connect", "sep_conv_3x3"), "S3 of RobustDARTS: as S2, and none")
+S4 = _robust("s4", ("noise", "sep_conv_3x3"), "S4 of RobustDARTS: noise and 3x3 separable convolution")
+# Source of S1-S4: Zela et al. 2020, §4.1, and spaces.py of the authors' code (the pairs of S1).
+ROBUST = (S1, S2, S3, S4)
+
+SPACES: dict[str, CellSpace] = {space.name: space for space in (DARTS, AMOEBA, *ROBUST)}
 
 
 def space(name: str) -> CellSpace:

@@ -29,7 +29,7 @@ def parse_genotype(data: Any, *, where: str) -> Genotype:
     for name in space.cell_types:
         cell = _parse_cell(raw_cells[name], f"cells.{name}", faults)
         if cell is not None:
-            faults += [f"cells.{name}: {fault}" for fault in cell_faults(cell, space)]
+            faults += [f"cells.{name}: {fault}" for fault in cell_faults(cell, space, cell_type=name)]
             cells[name] = cell
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in faults)
@@ -69,7 +69,7 @@ def _parse_cell(raw: Any, path: str, faults: list[str]) -> Cell | None:
     return Cell(raw["inputs"], raw["nodes"], tuple(edges), tuple(concat))
 
 
-def cell_faults(cell: Cell, space: CellSpace) -> list[str]:
+def cell_faults(cell: Cell, space: CellSpace, *, cell_type: str | None = None) -> list[str]:
     """Everything in which `cell` breaks the rules of `space`, a sentence each; empty for a valid cell."""
     topology = space.topology
     if (cell.inputs, cell.nodes) != (topology.inputs, topology.nodes):
@@ -77,7 +77,9 @@ def cell_faults(cell: Cell, space: CellSpace) -> list[str]:
             f"has {cell.inputs} inputs and {cell.nodes} nodes; "
             f"space {space.name} has {topology.inputs} and {topology.nodes}"
         ]
-    faults = [fault for edge in cell.edges for fault in _edge_faults(edge, space)]
+    faults = [
+        fault for edge in cell.edges for fault in _edge_faults(edge, space, cell_type or space.cell_types[0])
+    ]
     for node in space.concat:
         count = len(cell.into(node))
         if count != space.edges_per_node:
@@ -94,7 +96,7 @@ def cell_faults(cell: Cell, space: CellSpace) -> list[str]:
     return faults
 
 
-def _edge_faults(edge: Edge, space: CellSpace) -> list[str]:
+def _edge_faults(edge: Edge, space: CellSpace, cell_type: str) -> list[str]:
     faults = []
     name = f"edge {edge.source}->{edge.target}"
     if edge.primitive == "none":
@@ -108,6 +110,10 @@ def _edge_faults(edge: Edge, space: CellSpace) -> list[str]:
         faults.append(f"{name}: the target must be an inner node, {space.concat[0]} to {last}")
     elif edge.source >= edge.target:
         faults.append(f"{name}: the source must be an earlier node than the target")
+    elif space.allowed is not None and edge.primitive in space.derivable:
+        own = space.derivable_on(cell_type, space.topology.edges.index((edge.source, edge.target)))
+        if edge.primitive not in own:
+            faults.append(f"{name}: {edge.primitive!r} is not for this edge, which may carry {', '.join(own)}")
     return faults
 
 

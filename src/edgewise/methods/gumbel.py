@@ -1,0 +1,73 @@
+"""GDAS: one operation an edge is drawn and evaluated, with a straight-through gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Gt
+from torch import Tensor
+
+from edgewise.core.errors import NonFiniteError
+from edgewise.methods.relaxation import masked_softmax
+from edgewise.methods.schedule import START, Moment
+from edgewise.nn.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class GumbelHard:
+    """A one-hot choice for each edge, drawn by softmax((log softmax(alpha) + Gumbel noise) / tau).
+
+    Forward, an edge is its drawn operation; backward, the gradient is that of the soft probabilities
+    (straight-through). Operations that were not drawn are not evaluated. tau falls on a line from `tau_max` in the
+    first epoch to `tau_min` in the last.
+
+    Deviations from the authors' code: they also add the (zero) weights of the operations that were not drawn to the
+    edge's output, so that these get the summed gradient of a feature map of ones; here they get the softmax's
+    gradient alone, as in the paper's equations 6 and 7. A non-finite alpha is an error instead of an endless redraw.
+
+    Args:
+        tau_max: temperature at the start.
+        tau_min: temperature at the end.
+
+    Source: GDAS, §3.2; tau of the authors' code (10 to 0.1).
+    """
+
+    tau_max: Annotated[float, Gt(0)] = 10.0
+    tau_min: Annotated[float, Gt(0)] = 0.1
+    kind: Literal["gumbel_hard"] = "gumbel_hard"
+    draws: ClassVar[bool] = True
+
+    def tau(self, moment: Moment) -> float:
+        """The temperature of an epoch."""
+        share = moment.epoch / max(1, moment.epochs - 1)
+        return self.tau_max - (self.tau_max - self.tau_min) * share
+
+    def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
+        """The probability with which each primitive is drawn; see `Relaxation.strengths`."""
+        return masked_softmax(alpha, kept)
+
+    def mixture(
+        self,
+        alpha: Tensor,
+        kept: Tensor | None = None,
+        *,
+        moment: Moment = START,
+        generator: torch.Generator | None = None,
+    ) -> Mixture:
+        """See `Relaxation.mixture`; draws one primitive for each edge.
+
+        Raises:
+            NonFiniteError: alpha holds an infinite number or NaN.
+        """
+        if not bool(alpha.detach().isfinite().all()):
+            raise NonFiniteError("alpha is not finite, no operation can be drawn: lower arch.lr")
+        uniform = torch.rand(alpha.shape, generator=generator, dtype=torch.float64).clamp_min(1e-300)
+        gumbel = -(-uniform.log()).log()
+        masked = alpha if kept is None else alpha.masked_fill(~kept, -torch.inf)
+        logits = masked.log_softmax(-1) + gumbel.to(alpha.device, alpha.dtype)
+        soft = (logits / self.tau(moment)).softmax(-1)
+        hard = F.one_hot(soft.argmax(-1), alpha.shape[-1])
+        return Mixture(hard.to(soft.dtype) - soft.detach() + soft, hard.bool().cpu())

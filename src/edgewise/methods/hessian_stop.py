@@ -1,0 +1,83 @@
+"""RobustDARTS: stop, or regularise more, when the largest eigenvalue of the architecture Hessian rises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True)
+class HessianStop:
+    """Watches the largest eigenvalue of the Hessian of the arch loss with respect to alpha.
+
+    The eigenvalue is taken every `every` epochs and in the last one, and averaged over the last `window` values
+    (fewer at the start; none before half a window). An average belongs to the epoch half a window back. When it is
+    more than `factor` times the average `delta` evaluations earlier, the search stops and takes the cells of the
+    epoch that the earlier average belongs to, which must not lie before `start`.
+
+    Args:
+        every: epochs between evaluations.
+        window: evaluations that are averaged.
+        delta: evaluations between the two averages.
+        factor: the rise that stops.
+        start: the earliest epoch whose cells may be taken.
+
+    Source: RobustDARTS §4.3 (early stopping), EVLocalAvg in utils.py of the authors' code.
+    """
+
+    every: Count = 2
+    window: Annotated[int, Ge(1)] = 5
+    delta: Count = 4
+    factor: Annotated[float, Gt(0)] = 1.3
+    start: Annotated[int, Ge(0)] = 10
+    kind: Literal["hessian_stop"] = "hessian_stop"
+
+    def due(self, epoch: int, epochs: int) -> bool:
+        """Whether an epoch ends with an evaluation."""
+        return epoch % self.every == 0 or epoch == epochs - 1
+
+    def stop_epoch(self, eigenvalues: Sequence[float], epoch: int, epochs: int) -> int | None:
+        """The epoch whose cells are taken if the search stops now, or None to go on.
+
+        Args:
+            eigenvalues: all values so far, the last one of this epoch.
+            epoch: this epoch, counted from 0.
+            epochs: of the search; the last epoch stops nothing.
+        """
+        # Rounded up: with an even window, half of it and one more.
+        half = -(-self.window // 2)
+        if len(eigenvalues) < half or epoch >= epochs - 1:
+            return None
+        averages = [
+            sum(eigenvalues[max(0, n - self.window) : n]) / min(n, self.window)
+            for n in range(half, len(eigenvalues) + 1)
+        ]
+        candidate = epoch - self.every * (self.window // 2) - self.every * self.delta
+        if candidate < self.start or len(averages) <= self.delta:
+            return None
+        return candidate if averages[-1] / averages[-1 - self.delta] > self.factor else None
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """Instead of stopping: multiply the weight decay, go back to the epoch that a stop would take, and go on.
+
+    Weights, alpha, beta, both optimisers and the eigenvalues so far go back; random streams and batches go on, so
+    that the second try sees other batches. The weight decay never exceeds `most`; once it is there, the rule rests
+    and the search goes to its end.
+
+    Args:
+        times: what the weight decay is multiplied with.
+        most: the largest weight decay.
+
+    Source: RobustDARTS §5.3 (DARTS-ADA), train_search.py of the authors' code.
+    """
+
+    times: Annotated[float, Gt(1)] = 10.0
+    most: Annotated[float, Gt(0)] = 0.03
+    kind: Literal["adaptation"] = "adaptation"

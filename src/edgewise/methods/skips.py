@@ -1,0 +1,137 @@
+"""Parts that act on outputs in training: dropout and noise on skip connections, drop-path on edges."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge, Gt, Lt
+from torch import Tensor
+
+from edgewise.methods.schedule import Moment
+from edgewise.nn import OperationHook
+
+SKIP = "skip_connect"
+
+
+@dataclass(frozen=True)
+class SkipDropout:
+    """Dropout of single values behind `skip_connect`, strong at the start of a stage and fading.
+
+    Only skips that are the identity (stride 1) are dropped, as in the authors' code. While alpha is frozen the rate
+    is p * (epochs - epoch - 1) / epochs, afterwards p * exp(-decay * (epoch - frozen epochs)), with epochs counted
+    within the stage.
+
+    Args:
+        rates: p of each stage; one entry for a search without stages.
+        decay: of the exponential.
+
+    Source: P-DARTS §3.3.1, train_search.py of the authors' code; 0, .4, .7 on CIFAR-10 and .1, .2, .3 on CIFAR-100.
+    """
+
+    rates: tuple[Annotated[float, Ge(0), Lt(1)], ...] = (0.0, 0.4, 0.7)
+    decay: Annotated[float, Ge(0)] = 0.2
+    kind: Literal["skip_dropout"] = "skip_dropout"
+
+    def rate(self, stage: int, moment: Moment, frozen: int) -> float:
+        """The dropout rate of an epoch.
+
+        Args:
+            stage: counted from 0.
+            moment: how far the stage has come.
+            frozen: the epochs of the stage in which alpha is frozen.
+        """
+        start = self.rates[stage]
+        if moment.epoch < frozen:
+            return start * (moment.epochs - moment.epoch - 1) / moment.epochs
+        return start * math.exp(-self.decay * (moment.epoch - frozen))
+
+    def hook(self, rate: float, generator: torch.Generator) -> OperationHook | None:
+        """Dropout for one forward pass; None where the rate is 0."""
+        if rate <= 0.0:
+            return None
+
+        def drop(primitive: str, stride: int, out: Tensor) -> Tensor:
+            if primitive != SKIP or stride != 1:
+                return out
+            kept = torch.rand(out.shape, generator=generator, device=generator.device) >= rate
+            return out * kept.to(out.device, out.dtype) / (1.0 - rate)
+
+        return drop
+
+
+@dataclass(frozen=True)
+class OperationNoise:
+    """Noise on the output of `skip_connect`, in training only.
+
+    Args:
+        mode: "additive": x + N(0, factor * std(x)), std over the whole batch; "multiplicative": x * N(1, factor);
+            "uniform": x + U(-a, a) with a = sqrt(3 * factor), whose variance is `factor`.
+        factor: the noise's size.
+        cosine_decay: whether the noise fades to 0 over the search, on half a cosine. Multiplicative noise fades to
+            a factor of 1; in the authors' code its whole product fades to 0.
+
+    Source: NoisyDARTS §3.2 and §4; model_search.py of the authors' code (factor 0.2, additive).
+    """
+
+    mode: Literal["additive", "multiplicative", "uniform"] = "additive"
+    factor: Annotated[float, Ge(0)] = 0.2
+    cosine_decay: bool = False
+    kind: Literal["operation_noise"] = "operation_noise"
+
+    def scale(self, moment: Moment) -> float:
+        """What the noise is multiplied with in an epoch."""
+        return 0.5 * (1.0 + math.cos(math.pi * moment.epoch / moment.epochs)) if self.cosine_decay else 1.0
+
+    def hook(self, moment: Moment, generator: torch.Generator) -> OperationHook | None:
+        """Noise for one forward pass; None where the factor is 0."""
+        scale = self.scale(moment)
+        if self.factor == 0.0 or scale == 0.0:
+            return None
+
+        def disturb(primitive: str, stride: int, out: Tensor) -> Tensor:
+            if primitive != SKIP:
+                return out
+            where = generator.device
+            if self.mode == "uniform":
+                noise = 2 * torch.rand(out.shape, generator=generator, device=where) - 1
+                return out + (scale * math.sqrt(3 * self.factor)) * noise.to(out.device, out.dtype)
+            noise = torch.randn(out.shape, generator=generator, device=where).to(out.device, out.dtype)
+            if self.mode == "multiplicative":
+                return out * (1 + (scale * self.factor) * noise)
+            return out + (scale * self.factor) * out.detach().std() * noise
+
+        return disturb
+
+
+@dataclass(frozen=True)
+class SearchDropPath:
+    """Drop-path on the edges of the supernet, rising on a line from 0 to `probability` in the last epoch.
+
+    Source: RobustDARTS §5.1, train_search.py of the authors' code; its cutout, whose probability rises with it, is
+    the setting `augment.cutout` here and constant.
+    """
+
+    probability: Annotated[float, Gt(0), Lt(1)] = 0.2
+    kind: Literal["search_drop_path"] = "search_drop_path"
+
+    def rate(self, moment: Moment) -> float:
+        """The probability of an epoch."""
+        return self.probability * moment.epoch / max(1, moment.epochs - 1)
+
+
+@dataclass(frozen=True)
+class WeightDecayRamp:
+    """The weights' weight decay, on a line from `weights.weight_decay` in the first epoch to `end` in the last.
+
+    Source: RobustDARTS §5.2 raises the regularisation during the search; the line is edgewise's own.
+    """
+
+    end: Annotated[float, Ge(0)] = 0.03
+    kind: Literal["weight_decay_ramp"] = "weight_decay_ramp"
+
+    def weight_decay(self, start: float, moment: Moment) -> float:
+        """The weight decay of an epoch."""
+        return start + (self.end - start) * moment.epoch / max(1, moment.epochs - 1)

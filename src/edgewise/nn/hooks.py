@@ -1,0 +1,30 @@
+"""What a method may do to outputs inside the supernet: an argument of its forward pass, never a change of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+OperationHook = Callable[[str, int, Tensor], Tensor]
+"""Maps a primitive's name, the edge's stride and the operation's output [B, C, H, W] to another output."""
+
+EdgeHook = Callable[[Tensor], Tensor]
+"""Maps an edge's output [B, C, H, W] to another."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Changes of outputs for one forward pass.
+
+    Args:
+        operation: applied to the output of every operation, before it is weighed; None for no change.
+        edge: applied to the output of every edge, before the node's sum; None for no change.
+    """
+
+    operation: OperationHook | None = None
+    edge: EdgeHook | None = None
+
+
+NO_HOOKS = Hooks()

@@ -1,0 +1,44 @@
+"""Forward passes that leave the running statistics of batch norms alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Within it, batch norms in training mode use the batch's statistics and do not record them.
+
+    Args:
+        module: the network; its mode is left as it is.
+    """
+    norms = [
+        child
+        for child in module.modules()
+        if isinstance(child, nn.modules.batchnorm._BatchNorm) and child.track_running_stats and child.training
+    ]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Within it, the module is in evaluation mode: batch norms use their running statistics.
+
+    Args:
+        module: the network; its mode is put back at the end.
+    """
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)

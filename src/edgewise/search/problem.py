@@ -1,0 +1,134 @@
+"""The two losses of a bilevel search as functions of weights, alpha and beta: what architecture gradients differentiate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from edgewise.core.compute import Compute
+from edgewise.data import Batch
+from edgewise.methods import ArchParameters
+from edgewise.methods.gradient import Weights
+from edgewise.nn import Hooks, Mixture, Supernet, frozen_statistics
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is fixed during one arch step.
+
+    Args:
+        arch_batch: what alpha and beta learn from.
+        weights_batch: what the virtual step of the weights learns from.
+        xi: the virtual step's length.
+        momentum: of the weights' optimiser.
+        weight_decay: of the weights' optimiser.
+    """
+
+    arch_batch: Batch
+    weights_batch: Batch | None
+    xi: float
+    momentum: float
+    weight_decay: float
+
+
+class SupernetProblem:
+    """`methods.ArchProblem` for a supernet.
+
+    A forward pass with given weights leaves the running statistics of batch norms alone; one with the supernet's own
+    weights records them, as any training step does.
+
+    Args:
+        supernet: the network.
+        arch: alpha and beta.
+        mixture: makes the mixtures of one forward pass.
+        hooks: makes the output changes of one forward pass.
+        momenta: the weights' optimiser's momentum buffers, by name; what has none yet is absent.
+        compute: device and precision.
+        surroundings: batches and the virtual step's constants.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        arch: ArchParameters,
+        *,
+        mixture: Callable[[], dict[str, Mixture]],
+        hooks: Callable[[], Hooks],
+        momenta: dict[str, Tensor],
+        compute: Compute,
+        surroundings: Surroundings,
+    ) -> None:
+        self.supernet = supernet
+        self.arch = arch
+        self.last_loss: Tensor | None = None
+        self.last_accuracy: Tensor | None = None
+        self._mixture = mixture
+        self._hooks = hooks
+        self._momenta = momenta
+        self._compute = compute
+        self._surroundings = surroundings
+
+    @property
+    def xi(self) -> float:
+        """The virtual step's length."""
+        return self._surroundings.xi
+
+    def weights(self) -> dict[str, Tensor]:
+        """The supernet's weights, by name."""
+        return dict(self.supernet.named_parameters())
+
+    def arch_loss(self, weights: Weights | None = None) -> Tensor:
+        """Mean cross-entropy of the arch batch; it and the accuracy are kept as `last_loss` and `last_accuracy`."""
+        batch = self._surroundings.arch_batch
+        logits = self._logits(batch.x, weights)
+        loss = cross_entropy(logits, batch.y)
+        self.last_loss, self.last_accuracy = loss.detach(), accuracy(logits, batch.y)
+        return loss
+
+    def weights_loss(self, weights: Weights | None = None) -> Tensor:
+        """Mean cross-entropy of the weights batch."""
+        batch = self._surroundings.weights_batch
+        assert batch is not None
+        return cross_entropy(self._logits(batch.x, weights), batch.y)
+
+    def _logits(self, x: Tensor, weights: Weights | None) -> Tensor:
+        inputs = (x, self._mixture(), self.arch.edge_weights(), self._hooks())
+        statistics: AbstractContextManager[None] = (
+            nullcontext() if weights is None else frozen_statistics(self.supernet)
+        )
+        with self._compute.autocast(), statistics:
+            if weights is None:
+                return self.supernet(*inputs)
+            return torch.func.functional_call(self.supernet, dict(weights), inputs)
+
+    def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:
+        """One step of the weights' SGD with learning rate xi, without clipping."""
+        s = self._surroundings
+        ahead = {}
+        for name, weight in self.weights().items():
+            step = gradients[name] + s.weight_decay * weight
+            if name in self._momenta:
+                step = s.momentum * self._momenta[name] + step
+            ahead[name] = weight - s.xi * step
+        return ahead
+
+    def differentiate(
+        self, loss: Tensor, inputs: list[Tensor], *, create_graph: bool = False
+    ) -> tuple[Tensor, ...]:
+        """d loss / d inputs."""
+        return self._compute.gradients(loss, inputs, create_graph=create_graph)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy, in float32 at least."""
+    return F.cross_entropy(logits.float() if logits.dtype != torch.float64 else logits, labels)
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The share that was right, a scalar."""
+    return (logits.detach().argmax(1) == labels).float().mean()
