@@ -23,6 +23,7 @@ class Streams:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._generators: dict[str, torch.Generator] = {}
+        self._saved: dict[str, torch.Tensor] = {}
 
     def integer(self, name: str) -> int:
         """A 63-bit seed that follows from the run's seed and `name` alone."""
@@ -39,14 +40,23 @@ class Streams:
         if name not in self._generators:
             import torch
 
-            self._generators[name] = torch.Generator(device).manual_seed(self.integer(name))
+            generator = torch.Generator(device).manual_seed(self.integer(name))
+            if name in self._saved:
+                generator.set_state(self._saved.pop(name))
+            self._generators[name] = generator
         return self._generators[name]
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """The position of every stream used so far, as byte tensors."""
-        return {name: generator.get_state() for name, generator in self._generators.items()}
+        return self._saved | {name: generator.get_state() for name, generator in self._generators.items()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Puts every recorded stream back to its position; whoever holds a generator sees it move."""
+        """Puts every recorded stream back to its position; whoever holds a generator sees it move.
+
+        A stream that nobody has asked for yet moves when somebody does, who also says on which device it is.
+        """
         for name, position in state.items():
-            self.generator(name).set_state(position)
+            if name in self._generators:
+                self._generators[name].set_state(position)
+            else:
+                self._saved[name] = position

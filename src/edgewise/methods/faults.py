@@ -87,8 +87,8 @@ def _pair_faults(recipe: Recipe) -> list[str]:
         ),
         (
             recipe.adaptation is not None and recipe.weights.weight_decay == 0.0,
-            "adaptation and weights.weight_decay = 0: 0 can't be multiplied up; give a weight decay above 0, or drop "
-            "adaptation (adaptation=none)",
+            "adaptation and weights.weight_decay = 0: 0 can't be multiplied up; give a weight decay above 0, or "
+            "drop adaptation (adaptation=none)",
         ),
     ]
     return [text for wrong, text in pairs if wrong]

@@ -24,9 +24,9 @@ class GumbelHard:
     (straight-through). Operations that were not drawn are not evaluated. tau falls on a line from `tau_max` in the
     first epoch to `tau_min` in the last.
 
-    Deviations from the authors' code: they also add the (zero) weights of the operations that were not drawn to the
-    edge's output, so that these get the summed gradient of a feature map of ones; here they get the softmax's
-    gradient alone, as in the paper's equations 6 and 7. A non-finite alpha is an error instead of an endless redraw.
+    Deviations from the authors' code: they also add the (zero) weights of the operations that were not drawn to
+    the edge's output, so that these get the summed gradient of a feature map of ones; here they get the softmax's
+    gradient alone, as in the paper's equations 6 and 7. A non-finite alpha is an error, not an endless redraw.
 
     Args:
         tau_max: temperature at the start.

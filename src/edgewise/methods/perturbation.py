@@ -60,8 +60,9 @@ class Adversarial(Growing):
     """The mixture within epsilon of alpha's that a few steps of ascent find worst for the weights batch.
 
     From a random start, each step moves every entry by 2 * epsilon / steps along the sign of the loss's gradient,
-    goes back into the box of epsilon, clips to [0, 1] and makes rows sum to 1. The result is taken only if the loss
-    did not fall. The loss is taken in evaluation mode, as in the authors' code, so that batch norms record nothing.
+    goes back into the box of epsilon, clips to [0, 1] and makes rows sum to 1. The result is taken only if the
+    loss did not fall. The loss is taken in evaluation mode, as in the authors' code, so that batch norms record
+    nothing.
 
     Args:
         steps: of ascent.

@@ -9,8 +9,8 @@ from annotated_types import Ge, Gt, Lt
 
 from edgewise.core.errors import ConfigError
 from edgewise.methods.derivation import SkipLimit, TopEdges
-from edgewise.methods.gradient import FirstOrder
 from edgewise.methods.faults import recipe_faults
+from edgewise.methods.gradient import FirstOrder
 from edgewise.methods.gumbel import GumbelHard
 from edgewise.methods.hessian_stop import Adaptation, HessianStop
 from edgewise.methods.parts import Diagnostics, EdgeNormalisation, PartialChannels, WarmUp

@@ -16,7 +16,7 @@ class Relaxation(Protocol):
     """From alpha to a mixture."""
 
     def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
-        """The share of each primitive, [edges, primitives], rows sum to 1: what derivation and diagnostics read."""
+        """The share of each primitive, [edges, primitives], rows sum to 1: for derivation and diagnostics."""
         ...
 
     def mixture(

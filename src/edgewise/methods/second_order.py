@@ -16,8 +16,8 @@ from edgewise.methods.gradient import ArchGradient, ArchProblem, arch_inputs
 class ExactHypergradient:
     """d L_arch(w', alpha) / d alpha with w' = w - xi * (momentum * buffer + d L_weights / d w + weight decay * w).
 
-    The gradient flows through w' by double backward: the Hessian-vector product of the paper's equation 7, exactly.
-    beta is treated as alpha is. None of the forward passes moves the running statistics of batch norms.
+    The gradient flows through w' by double backward: the Hessian-vector product of the paper's equation 7,
+    exactly. beta is treated as alpha is. None of the forward passes moves the running statistics of batch norms.
 
     Source: DARTS, equations 6 and 7; xi and w' as in architect.py of the authors' code, which takes finite
     differences instead.

@@ -20,15 +20,15 @@ SKIP = "skip_connect"
 class SkipDropout:
     """Dropout of single values behind `skip_connect`, strong at the start of a stage and fading.
 
-    Only skips that are the identity (stride 1) are dropped, as in the authors' code. While alpha is frozen the rate
-    is p * (epochs - epoch - 1) / epochs, afterwards p * exp(-decay * (epoch - frozen epochs)), with epochs counted
-    within the stage.
+    Only skips that are the identity (stride 1) are dropped, as in the authors' code. While alpha is frozen the
+    rate is p * (epochs - epoch - 1) / epochs, afterwards p * exp(-decay * (epoch - frozen epochs)), with epochs
+    counted within the stage.
 
     Args:
         rates: p of each stage; one entry for a search without stages.
         decay: of the exponential.
 
-    Source: P-DARTS §3.3.1, train_search.py of the authors' code; 0, .4, .7 on CIFAR-10 and .1, .2, .3 on CIFAR-100.
+    Source: P-DARTS §3.3.1, train_search.py of the authors' code: 0, .4, .7 on CIFAR-10, .1, .2, .3 on CIFAR-100.
     """
 
     rates: tuple[Annotated[float, Ge(0), Lt(1)], ...] = (0.0, 0.4, 0.7)

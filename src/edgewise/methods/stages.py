@@ -15,9 +15,9 @@ from edgewise.methods.schedule import Moment
 class Stages:
     """A search in stages of equal length.
 
-    Every stage has a new supernet: its weights, alpha, beta and both optimisers start anew, as in the authors' code
-    (the weights of operations that are kept are not carried over), and the learning rate's cosine starts again. The
-    edges keep the strongest primitives of the stage before. Warm-up counts in every stage.
+    Every stage has a new supernet: its weights, alpha, beta and both optimisers start anew, as in the authors'
+    code (the weights of operations that are kept are not carried over), and the learning rate's cosine starts
+    again. The edges keep the strongest primitives of the stage before. Warm-up counts in every stage.
 
     Args:
         add_layers: per stage, how many cells more than `search.layers` the supernet has.
@@ -40,7 +40,8 @@ class Stages:
             )
         if any(count < 2 for count in self.primitives):
             faults.append(
-                f"stages.primitives = {list(self.primitives)}: an edge keeps at least 2, of which one may be `none`"
+                f"stages.primitives = {list(self.primitives)}: an edge keeps at least 2, of which one may be "
+                "`none`"
             )
         if any(count < 0 for count in self.add_layers):
             faults.append(f"stages.add_layers = {list(self.add_layers)}: entries are 0 or more")

@@ -1,4 +1,4 @@
-"""What a method may do to outputs inside the supernet: an argument of its forward pass, never a change of modules."""
+"""What a method may do to outputs in the supernet: an argument of its forward pass, no change of modules."""
 
 from __future__ import annotations
 

@@ -39,7 +39,11 @@ def derive_epoch(path: Path | str, epoch: int | None = None) -> tuple[Genotype, 
     if not chosen:
         raise RunError(f"{path}: epoch {wanted} is not recorded; there are 0 to {records[-1]['epoch']}")
     settings = build(Settings, from_toml(folder.file(files.RECIPE)))
-    arch = ArchParameters(space(settings.space), beta=chosen[0]["beta"] is not None, generator=torch.Generator())
+    # In a search with stages, edges have lost primitives: these have no share of the mixture.
+    kept = {name: torch.tensor(rows) > 0 for name, rows in chosen[0].get("mixture", {}).items()} or None
+    arch = ArchParameters(
+        space(settings.space), beta=chosen[0]["beta"] is not None, generator=torch.Generator(), kept=kept
+    )
     with torch.no_grad():
         for table, values in ((arch.alpha, chosen[0]["alpha"]), (arch.beta, chosen[0]["beta"] or {})):
             for name, rows in values.items():

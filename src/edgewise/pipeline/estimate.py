@@ -101,7 +101,7 @@ def estimate(
 
 
 def _estimate_search(task: SearchTask, settings: Settings, steps: int, compute: Compute) -> PhaseEstimate:
-    """Frozen epochs lack the arch step, and stages differ in depth: each kind is measured, and weighed by number."""
+    """Frozen epochs lack the arch step, and stages differ in depth: each kind is measured and weighed."""
     epochs, frozen = task.epochs, settings.frozen_epochs
     stages = [settings.locate(epoch)[0] for epoch in range(epochs)]
     seconds = 0.0

@@ -80,8 +80,8 @@ def _search(context: Context) -> None:
     stopped = task.watch.stopped
     if stopped is not None:
         context.progress.say(
-            f"the eigenvalue of the architecture Hessian rose: stopped after epoch {stopped['detected'] + 1} with the "
-            f"cells of epoch {stopped['epoch'] + 1}"
+            f"the eigenvalue of the architecture Hessian rose: stopped after epoch {stopped['detected'] + 1} with "
+            f"the cells of epoch {stopped['epoch'] + 1}"
         )
     tensors = {**task.search.supernet.state_dict(), **task.search.arch.state_dict()}
     context.folder.write_bytes(files.SUPERNET, save({name: t.cpu().contiguous() for name, t in tensors.items()}))

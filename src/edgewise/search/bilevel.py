@@ -147,11 +147,11 @@ class BilevelSearch:
             moment: how far the search, or its stage, has come.
         """
         weights = self.recipe.weights
-        names = {parameter: name for name, parameter in self.supernet.named_parameters()}
+        state = self.weights_optimizer.state
         momenta = {
-            names[parameter]: state["momentum_buffer"]
-            for parameter, state in self.weights_optimizer.state.items()
-            if state.get("momentum_buffer") is not None
+            name: state[parameter]["momentum_buffer"]
+            for name, parameter in self.supernet.named_parameters()
+            if parameter in state and state[parameter].get("momentum_buffer") is not None
         }
         problem = SupernetProblem(
             self.supernet,
@@ -173,7 +173,8 @@ class BilevelSearch:
         before, after, cosines = self._set_gradients(gradient.zeroed() if overflowed else gradient)
         if not overflowed:
             self.arch_optimizer.step()
-        assert problem.last_loss is not None and problem.last_accuracy is not None
+        assert problem.last_loss is not None
+        assert problem.last_accuracy is not None
         return ArchReport(
             problem.last_loss,
             problem.last_accuracy,

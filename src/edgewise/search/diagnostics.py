@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,8 +18,9 @@ from edgewise.spaces import Genotype
 def hessian_eigenvalue(search: BilevelSearch, batch: Batch, generator: torch.Generator) -> dict[str, float]:
     """The largest eigenvalue of the Hessian of the arch loss on one batch, with respect to all alpha.
 
-    The arch weight decay is added, as it stands on the Hessian's diagonal. Batch norms use the batch's statistics and
-    record nothing; noise, dropout and drop-path are off; a relaxation that samples is replaced by its expectation.
+    The arch weight decay is added, as it stands on the Hessian's diagonal. Batch norms use the batch's statistics
+    and record nothing; noise, dropout and drop-path are off; a relaxation that samples is replaced by its
+    expectation.
 
     Args:
         search: the search.

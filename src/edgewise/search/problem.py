@@ -1,4 +1,4 @@
-"""The two losses of a bilevel search as functions of weights, alpha and beta: what architecture gradients differentiate."""
+"""The two losses of a bilevel search as functions of weights, alpha and beta, for architecture gradients."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Surroundings:
 class SupernetProblem:
     """`methods.ArchProblem` for a supernet.
 
-    A forward pass with given weights leaves the running statistics of batch norms alone; one with the supernet's own
-    weights records them, as any training step does.
+    A forward pass with given weights leaves the running statistics of batch norms alone; one with the supernet's
+    own weights records them, as any training step does.
 
     Args:
         supernet: the network.
@@ -83,7 +83,7 @@ class SupernetProblem:
         return dict(self.supernet.named_parameters())
 
     def arch_loss(self, weights: Weights | None = None) -> Tensor:
-        """Mean cross-entropy of the arch batch; it and the accuracy are kept as `last_loss` and `last_accuracy`."""
+        """Mean cross-entropy of the arch batch; kept, as the accuracy is, as `last_loss` and `last_accuracy`."""
         batch = self._surroundings.arch_batch
         logits = self._logits(batch.x, weights)
         loss = cross_entropy(logits, batch.y)
