@@ -66,7 +66,9 @@ class FiniteDifference:
         inputs = arch_inputs(problem.arch)
         found = problem.differentiate(problem.arch_loss(ahead), [*inputs, *ahead.values()])
         direct, v = found[: len(inputs)], found[len(inputs) :]
-        radius = self.radius / torch.stack([part.norm() for part in v]).norm()
+        norm = torch.stack([part.norm() for part in v]).norm()
+        # Where v is 0, so is the product: a finite radius keeps it from becoming NaN.
+        radius = self.radius / norm.clamp_min(torch.finfo(norm.dtype).tiny)
         products = self._products(problem, weights, v, radius)
         gradients = tuple(d - problem.xi * product for d, product in zip(direct, products, strict=True))
         return ArchGradient.of(problem.arch, gradients)
