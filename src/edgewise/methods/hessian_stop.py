@@ -18,7 +18,8 @@ class HessianStop:
     The eigenvalue is taken every `every` epochs and in the last one, and averaged over the last `window` values
     (fewer at the start; none before half a window). An average belongs to the epoch half a window back. When it is
     more than `factor` times the average `delta` evaluations earlier, the search stops and takes the cells of the
-    epoch that the earlier average belongs to, which must not lie before `start`.
+    epoch that the earlier average belongs to, which must not lie before `start`. An earlier average of 0 or less,
+    of which nothing is a multiple, stops nothing (a deviation from the authors' code, which divides by it).
 
     Args:
         every: epochs between evaluations.
@@ -49,7 +50,7 @@ class HessianStop:
             epoch: this epoch, counted from 0.
             epochs: of the search; the last epoch stops nothing.
         """
-        # Rounded up: with an even window, half of it and one more.
+        # Rounded up: 3 values for a window of 5.
         half = -(-self.window // 2)
         if len(eigenvalues) < half or epoch >= epochs - 1:
             return None
@@ -60,7 +61,8 @@ class HessianStop:
         candidate = epoch - self.every * (self.window // 2) - self.every * self.delta
         if candidate < self.start or len(averages) <= self.delta:
             return None
-        return candidate if averages[-1] / averages[-1 - self.delta] > self.factor else None
+        earlier = averages[-1 - self.delta]
+        return candidate if earlier > 0 and averages[-1] / earlier > self.factor else None
 
 
 @dataclass(frozen=True)
