@@ -1,4 +1,4 @@
-"""Forward passes that leave the running statistics of batch norms alone."""
+"""Forward passes that leave no trace in a network: running statistics, and the count of noise that was drawn."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from edgewise.nn.noise import Noise
+
 
 @contextmanager
 def frozen_statistics(module: nn.Module) -> Iterator[None]:
     """Within it, batch norms in training mode use the batch's statistics and do not record them.
+
+    The primitive `noise` is put back to where it was, so that what comes after draws as if nothing had been.
 
     Args:
         module: the network; its mode is left as it is.
@@ -20,6 +24,7 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
         for child in module.modules()
         if isinstance(child, nn.modules.batchnorm._BatchNorm) and child.track_running_stats and child.training
     ]
+    noises = [(child, child.calls) for child in module.modules() if isinstance(child, Noise)]
     for norm in norms:
         norm.track_running_stats = False
     try:
@@ -27,6 +32,8 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
     finally:
         for norm in norms:
             norm.track_running_stats = True
+        for noise, calls in noises:
+            noise.calls = calls
 
 
 @contextmanager
