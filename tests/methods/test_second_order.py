@@ -14,7 +14,7 @@ from edgewise.methods import ArchParameters, ExactHypergradient, FiniteDifferenc
 from edgewise.methods.gradient import ArchGradient
 from edgewise.nn import NO_HOOKS, Supernet, SupernetSpec
 from edgewise.search.problem import SupernetProblem, Surroundings
-from edgewise.spaces import DARTS, CellSpace, Topology
+from edgewise.spaces import DARTS, CellSpace, Topology, space
 from tests.methods.rows import stream
 from tests.methods.toy import Toy
 
@@ -107,11 +107,11 @@ def smooth(module: nn.Module) -> None:
 class Case:
     """A small supernet in float64 with two batches."""
 
-    def __init__(self, *, beta: bool = False) -> None:
+    def __init__(self, *, beta: bool = False, where: CellSpace = SMALL) -> None:
         torch.manual_seed(1)
-        self.net = Supernet(SMALL, SupernetSpec(channels=4, layers=3, classes=3, in_channels=1)).double()
+        self.net = Supernet(where, SupernetSpec(channels=4, layers=3, classes=3, in_channels=1)).double()
         smooth(self.net)
-        self.arch = ArchParameters(SMALL, beta=beta, generator=stream()).double()
+        self.arch = ArchParameters(where, beta=beta, generator=stream()).double()
         with torch.no_grad():
             for value in self.arch.parameters():
                 value.copy_(0.5 * torch.randn(value.shape, generator=stream(3), dtype=torch.float64))
@@ -154,6 +154,13 @@ def test_on_a_smooth_net_the_finite_difference_agrees_with_the_exact_product(bet
     assert off(FiniteDifference(1e-3)) < 1e-4
     assert off(FiniteDifference(1e-2)) == pytest.approx(100 * off(FiniteDifference(1e-3)), rel=0.1)
     assert off(FirstOrder()) > 1e-2
+
+
+def test_on_a_smooth_net_with_the_primitive_noise_both_sides_of_the_difference_see_the_same_noise():
+    case = Case(where=space("s4"))
+    exact = flat(ExactHypergradient().gradient(case.problem(xi=0.1)))
+    difference = flat(FiniteDifference(1e-3).gradient(case.problem(xi=0.1)))
+    assert float((difference - exact).norm() / exact.norm()) < 1e-4
 
 
 @pytest.mark.parametrize("part", SECOND, ids=by_kind)
