@@ -50,6 +50,12 @@ def test_repeated_eigenvalues_end_the_search_early_and_are_found(values):
     assert result.products <= len(set(values))
 
 
+def test_a_largest_eigenvalue_of_0_ends_the_search_once_all_others_are_found():
+    result = found(turned([0.0] * 20 + [-1.0] * 20))
+    assert result.value == pytest.approx(0.0, abs=1e-12)
+    assert result.products <= 3
+
+
 def test_a_matrix_of_size_1_takes_one_product():
     result = largest_eigenvalue(lambda v: -3.5 * v, torch.tensor([0.2]))
     assert (result.value, result.products) == (pytest.approx(-3.5), 1)

@@ -163,6 +163,33 @@ def test_on_a_smooth_net_with_the_primitive_noise_both_sides_of_the_difference_s
     assert float((difference - exact).norm() / exact.norm()) < 1e-4
 
 
+def test_on_a_smooth_net_the_exact_gradient_is_the_slope_of_the_loss_after_the_virtual_step():
+    case = Case(beta=True)
+    momenta = {
+        name: torch.randn(value.shape, generator=stream(6), dtype=torch.float64)
+        for name, value in case.net.named_parameters()
+    }
+    values = list(case.arch.parameters())
+    along = [torch.randn(value.shape, generator=stream(7), dtype=torch.float64) for value in values]
+
+    def ahead(distance: float) -> float:
+        with torch.no_grad():
+            for value, direction in zip(values, along, strict=True):
+                value.add_(distance * direction)
+        problem = case.problem(xi=0.1, momenta=momenta, decay=0.1)
+        weights = problem.weights()
+        gradients = torch.autograd.grad(problem.weights_loss(weights), list(weights.values()))
+        loss = problem.arch_loss(problem.virtual_step(dict(zip(weights, gradients, strict=True)))).item()
+        with torch.no_grad():
+            for value, direction in zip(values, along, strict=True):
+                value.sub_(distance * direction)
+        return loss
+
+    exact = flat(ExactHypergradient().gradient(case.problem(xi=0.1, momenta=momenta, decay=0.1)))
+    slope = float(exact @ torch.cat([direction.flatten() for direction in along]))
+    assert (ahead(1e-5) - ahead(-1e-5)) / 2e-5 == pytest.approx(slope, rel=1e-6)
+
+
 @pytest.mark.parametrize("part", SECOND, ids=by_kind)
 def test_with_xi_0_it_is_first_order_bit_for_bit(part):
     case = Case(beta=True)
