@@ -55,6 +55,7 @@ class Streams:
 
         A stream that nobody has asked for yet moves when somebody does, who also says on which device it is.
         """
+        self._saved = {}
         for name, position in state.items():
             if name in self._generators:
                 self._generators[name].set_state(position)
