@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from edgewise.report.diagnostics import epochs_done, stopped
 from edgewise.report.numbers import percent
 from edgewise.report.record import RunRecord
 from edgewise.report.tables import verdicts
@@ -57,11 +60,17 @@ def _title(record: RunRecord) -> str:
         name, epochs = list(record.training.items())[-1]
         return f"Training ({name}) on {source}: {_progress(len(epochs), record.planned_epochs('train'))}"
     if record.search:
-        planned = record.planned_epochs("search")
-        if record.genotype is not None and len(record.search) == (planned or len(record.search)):
-            return f"Cells found on {source} in {len(record.search)} epochs"
-        return f"Search on {source}: {_progress(len(record.search), planned)}"
+        if record.genotype is not None:
+            return f"Cells found on {source} in {len(record.search)} epochs{_detours(record.search)}"
+        return f"Search on {source}: {_progress(epochs_done(record.search), record.planned_epochs('search'))}"
     return f"A run on {source} that has no epoch behind it yet"
+
+
+def _detours(search: Sequence[Mapping[str, Any]]) -> str:
+    """What a stop rule did to the search."""
+    back = sum((epoch.get("decision") or {}).get("action") == "roll back" for epoch in search)
+    rolled = f", rolled back {'once' if back == 1 else f'{back} times'}" if back else ""
+    return f"{rolled}{', stopped early' if stopped(search) else ''}"
 
 
 def _progress(done: int, planned: int | None) -> str:
@@ -89,8 +98,9 @@ def _missing(record: RunRecord) -> list[str]:
         missing.append("no search: the cells were given" if command == "train" else "no epoch of a search yet")
     else:
         planned = record.planned_epochs("search")
-        if planned and len(record.search) < planned and record.run.get("status") != "done":
-            missing.append(f"epochs {len(record.search) + 1} to {planned} of the search")
+        done = epochs_done(record.search)
+        if planned and done < planned and record.run.get("status") != "done" and not stopped(record.search):
+            missing.append(f"epochs {done + 1} to {planned} of the search")
         if record.search[-1]["beta"] is None:
             missing.append("no beta: this recipe has no edge normalisation")
         if not any(epoch["conflicts"] for epoch in record.search):

@@ -43,9 +43,9 @@ def primitive_names(record: Mapping[str, Any], columns: int) -> list[str]:
 
 
 def alpha_values(search: Search) -> dict[str, list[list[list[float | None]]]]:
-    """The share of each primitive for each cell type: epochs x edges x primitives; 0 where it was dropped."""
+    """The share of each primitive for each cell type: epochs x edges x primitives; None where it was dropped."""
     return {
-        cell: [[[rounded(p, 4) for p in row] for row in mixture_rows(record, cell)] for record in search]
+        cell: [[[rounded(p or None, 4) for p in row] for row in mixture_rows(record, cell)] for record in search]
         for cell in search[0]["alpha"]
     }
 
@@ -92,6 +92,7 @@ def alpha_figures(search: Search) -> list[Figure]:
         )
         figure.data[0] |= {"texttemplate": "%{z:.2f}", "textfont": {"size": 10}}
         figure.layout["shapes"] = outlines(chosen(last, last["genotype"], cell))
+        _cross_out(figure, dropped=has_dropped(values))
         figures.append(figure)
     return figures
 
@@ -118,7 +119,7 @@ def alpha_edge_figure(search: Search) -> Figure | None:
     values, last = alpha_values(search), search[-1]
     cell = next(iter(values))
     top = max(p or 0.0 for epochs in values.values() for epoch in epochs for row in epoch for p in row)
-    return heatmap(
+    figure = heatmap(
         "alpha-edge",
         "Alpha of one edge over the epochs",
         list(zip(*(epoch[0] for epoch in values[cell]), strict=True)),
@@ -128,6 +129,37 @@ def alpha_edge_figure(search: Search) -> Figure | None:
         limits=(0.0, top),
         summary="Softmax of alpha over the epochs for the primitives of the chosen edge",
         hover="share",
+    )
+    _cross_out(figure, dropped=has_dropped(values))
+    return figure
+
+
+def has_dropped(values: Mapping[str, list[list[list[float | None]]]]) -> bool:
+    """Whether any edge lacks a primitive at any epoch."""
+    return any(p is None for epochs in values.values() for epoch in epochs for row in epoch for p in row)
+
+
+def _cross_out(figure: Figure, *, dropped: bool) -> None:
+    """Marks empty squares with crosses: no colour would tell "not there" from "a share of 0"."""
+    if not dropped:
+        return
+    trace = figure.data[0]
+    empty = [
+        (x, y)
+        for y, row in zip(trace["y"], trace["z"], strict=True)
+        for x, p in zip(trace["x"], row, strict=True)
+        if p is None
+    ]
+    figure.data.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [x for x, _ in empty],
+            "y": [y for _, y in empty],
+            "marker": {"symbol": "x-thin", "size": 6, "line": {"width": 1, "color": "@absent"}},
+            "hovertemplate": "not on this edge<extra></extra>",
+            "showlegend": False,
+        }
     )
 
 

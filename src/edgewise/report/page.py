@@ -10,10 +10,29 @@ from markupsafe import Markup
 
 from edgewise.core import RunFolder, folder
 from edgewise.report.conflicts import conflict_maps, conflict_means, conflict_state
+from edgewise.report.cosines import make_cosines
 from edgewise.report.curves import search_curves, training_curves
+from edgewise.report.diagnostics import (
+    count_figures,
+    decisions,
+    eigenvalue_figures,
+    frozen_epochs,
+    gap_figures,
+    share_figures,
+    stages_table,
+    unmeasured,
+    weight_decay_figures,
+)
 from edgewise.report.figures import Figure
 from edgewise.report.headline import make_headline
-from edgewise.report.mixtures import alpha_edge_figure, alpha_figures, alpha_values, beta_figures, edge_names
+from edgewise.report.mixtures import (
+    alpha_edge_figure,
+    alpha_figures,
+    alpha_values,
+    beta_figures,
+    edge_names,
+    has_dropped,
+)
 from edgewise.report.record import RunRecord, read_record
 from edgewise.report.tables import cell_title, cost_table, data_table, facts_table, per_class_table, results_table
 from edgewise.report.testing import MOST_WITH_COUNTS, confusion_figures, per_class_figure
@@ -52,7 +71,10 @@ def render(record: RunRecord) -> str:
 def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
     timeline = make_timeline(record)
     groups = _figures(record)
-    figures = {f.key: {"data": f.data, "layout": f.layout} for group in groups.values() for f in group}
+    cosines = make_cosines(record.search)
+    shown = [f for group in (*groups.values(), *(cosines.figures.values() if cosines else ())) for f in group]
+    figures = {f.key: {"data": f.data, "layout": f.layout} for f in shown}
+    alpha = alpha_values(record.search) if record.search else None
     return {
         "headline": make_headline(record),
         "record": record,
@@ -61,7 +83,12 @@ def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
         "counts": counts_table(record),
         "figures": groups,
         "conflicts": conflict_state(record.search),
-        "warm_up": sum(not epoch["arch_steps"] for epoch in record.search),
+        "cosines": cosines,
+        "dropped": alpha is not None and has_dropped(alpha),
+        "decisions": decisions(record.search),
+        "stages": stages_table(record.search),
+        "unmeasured": unmeasured(record.search),
+        "frozen": frozen_epochs(record.search),
         "edge_choices": _edge_choices(record),
         "per_class": per_class_table(record),
         "many_classes": len(record.classes) > MOST_WITH_COUNTS,
@@ -74,7 +101,8 @@ def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
         "page_data": {
             "figures": figures,
             "timeline": timeline.plain() if timeline else None,
-            "alpha": alpha_values(record.search) if record.search else None,
+            "alpha": alpha,
+            "cosines": cosines.values if cosines else None,
         },
         "style": _asset(environment, "page.css"),
         "script": _asset(environment, "page.js"),
@@ -91,6 +119,10 @@ def _figures(record: RunRecord) -> dict[str, list[Figure]]:
         "alpha_edge": [edge] if edge else [],
         "beta": beta_figures(record.search),
         "search": search_curves(record.search),
+        "hessian": [*eigenvalue_figures(record.search), *gap_figures(record.search)],
+        "shares": share_figures(record.search),
+        "counts": count_figures(record.search),
+        "weight_decay": weight_decay_figures(record.search),
         "conflict_means": conflict_means(record.search),
         "conflict_maps": conflict_maps(record.search),
         "training": training_curves(record),

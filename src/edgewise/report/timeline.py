@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from edgewise.report.diagnostics import stopped, taken
 from edgewise.report.draw import draw_cell
 from edgewise.report.mixtures import chosen
 from edgewise.report.record import RunRecord
@@ -51,19 +52,27 @@ class Timeline:
 def make_timeline(record: RunRecord) -> Timeline | None:
     """The cells of the search's epochs and the derived ones; None where the folder holds no cell."""
     genotypes = [epoch["genotype"] for epoch in record.search]
-    stops = [f"epoch {epoch['epoch'] + 1}" for epoch in record.search]
+    stops = [_stop_name(epoch) for epoch in record.search]
     epochs = list(range(len(genotypes)))
     if record.genotype is not None:
         if genotypes and _same(genotypes[-1], record.genotype):
             stops[-1] += ", derived"
         else:
             genotypes.append(record.genotype)
-            stops.append("derived" if record.search else "given")
-            epochs.append(max(len(epochs) - 1, 0))
+            row = taken(record.search, len(epochs) - 1) if stopped(record.search) else max(len(epochs) - 1, 0)
+            of = f", cells of epoch {record.search[row]['epoch'] + 1}" if stopped(record.search) else ""
+            stops.append(f"derived{of}" if record.search else "given")
+            epochs.append(row)
     if not genotypes:
         return None
     cells = tuple(_drawings(cell, genotypes, record.search, epochs) for cell in genotypes[-1]["cells"])
     return Timeline(tuple(stops), tuple(epochs), cells)
+
+
+def _stop_name(epoch: Mapping[str, Any]) -> str:
+    scheduled = epoch.get("schedule_epoch", epoch["epoch"])
+    again = f" (epoch {scheduled + 1} of the schedule)" if scheduled != epoch["epoch"] else ""
+    return f"epoch {epoch['epoch'] + 1}{again}"
 
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
@@ -105,19 +114,25 @@ def _size(picture: str) -> tuple[int, int]:
 
 
 def counts_table(record: RunRecord) -> Table | None:
-    """Skips and pools of each epoch's cells; None without a search."""
+    """Skips, pools, depth and width of each epoch's cells; None without a search."""
     if not record.search:
         return None
     cells = list(record.search[-1]["skips"])
     rows = [
         (
             str(epoch["epoch"] + 1),
-            *(f"{epoch['skips'][cell]} skip, {epoch['pools'][cell]} pool" for cell in cells),
+            *(_counts(epoch, cell) for cell in cells),
         )
         for epoch in record.search
     ]
     return Table(
-        "Skips and pools among the derived edges of each epoch.",
+        "Skips and pools among the derived edges of each epoch, and depth and width where they are recorded.",
         ("epoch", *(cell_name(cell) for cell in cells)),
         tuple(rows),
     )
+
+
+def _counts(epoch: Mapping[str, Any], cell: str) -> str:
+    parts = [f"{epoch['skips'][cell]} skip, {epoch['pools'][cell]} pool"]
+    parts += [f"{key} {epoch[key][cell]}" for key in ("depth", "width") if key in epoch]
+    return ", ".join(parts)

@@ -80,10 +80,30 @@
       const figure = page.figures["alpha-" + cell];
       if (!figure) continue;
       figure.data[0].z = page.alpha[cell][page.timeline.epochs[stop]];
+      crossOut(figure);
       figure.layout.shapes = chosen[stop].map(([row, column]) => ({
         type: "rect", x0: column + 0.5, x1: column + 1.5, y0: row - 0.5, y1: row + 0.5, line: { color: "@mark", width: 2.5 },
       }));
       again("alpha-" + cell);
+    }
+    showCosines(page.timeline.epochs[stop]);
+  }
+
+  // Crosses where an edge does not have a primitive.
+  function crossOut(figure) {
+    const [{ x, y, z }, crosses] = figure.data;
+    if (!crosses) return;
+    const empty = z.flatMap((row, i) => row.flatMap((share, j) => (share === null ? [[x[j], y[i]]] : [])));
+    crosses.x = empty.map((at) => at[0]);
+    crosses.y = empty.map((at) => at[1]);
+  }
+
+  function showCosines(epoch) {
+    for (const [key, epochs] of Object.entries(page.cosines || {})) {
+      const trace = page.figures[key].data[0];
+      document.getElementById("not-measured").hidden = epochs[epoch] !== null;
+      trace.z = epochs[epoch] || trace.z.map((row) => row.map(() => null));
+      again(key);
     }
   }
 
@@ -92,6 +112,7 @@
     const rows = page.alpha[option.dataset.cell].map((epoch) => epoch[Number(option.value)]);
     const figure = page.figures["alpha-edge"];
     figure.data[0].z = rows[0].map((_, primitive) => rows.map((row) => row[primitive]));
+    crossOut(figure);
     again("alpha-edge");
   }
 
