@@ -29,6 +29,11 @@ class Made:
         direction: of the groups.
         status: the run's status.
         seed: of the made-up numbers.
+        old: whether the trace is one of before there were diagnostics.
+        measured: whether eigenvalue and gap were measured, in every second epoch.
+        stages: of the search, each with fewer primitives.
+        back: (detected, target): the search is rolled back once, after the first to the end of the second.
+        stop: (detected, target): the search is stopped after the first with the cells of the second.
     """
 
     epochs: int = 12
@@ -41,6 +46,11 @@ class Made:
     direction: str = "in"
     status: str = "done"
     seed: int = 0
+    old: bool = False
+    measured: bool = False
+    stages: int = 1
+    back: tuple[int, int] | None = None
+    stop: tuple[int, int] | None = None
 
 
 def make_folder(path: Path, made: Made) -> Path:
@@ -93,7 +103,50 @@ def search_trace(made: Made, rng: random.Random) -> list[dict[str, Any]]:
         }
         beta = {cell: [share * v for v in values] for cell, values in drift.items()} if made.beta else None
         trace.append(search_epoch(epoch, alpha, beta, made, rng))
-    return trace
+    return trace if made.old else [record | newer(record, made) for record in trace]
+
+
+def newer(record: dict[str, Any], made: Made) -> dict[str, Any]:
+    """What traces hold since there are diagnostics."""
+    epoch = record["epoch"]
+    detected, target = made.back or (made.epochs, made.epochs)
+    scheduled = epoch if epoch <= detected else epoch - (detected - target)
+    stage = epoch * made.stages // made.epochs
+    mixture = {cell: [mixed(row, 8 - 3 * stage) for row in rows] for cell, rows in record["alpha"].items()}
+    found = Genotype.from_dict(record["genotype"])
+    measured = made.measured and (epoch % 2 == 0 or epoch == made.epochs - 1)
+    decision = None
+    for action, at in (("roll back", made.back), ("stop", made.stop)):
+        if at is not None and epoch == at[0]:
+            decision = {"action": action, "detected": at[0], "epoch": at[1]}
+    return {
+        "mixture": mixture,
+        "shares": {cell: shares(rows) for cell, rows in mixture.items()},
+        "depth": {cell: found.cells[cell].depth for cell in CELLS},
+        "width": {cell: found.cells[cell].width for cell in CELLS},
+        "schedule_epoch": scheduled,
+        "stage": stage,
+        "layers": 4 + stage,
+        "weight_decay": 3e-4 if epoch <= detected else 3e-3,
+        "hessian": {"eigenvalue": 0.1 + epoch / 50, "residual": 1e-5, "products": 17} if measured else None,
+        "gap": {"mixture": 0.9, "derived": 0.3 + epoch / 50, "gap": 0.6 - epoch / 50, "images": 700}
+        if measured
+        else None,
+        "decision": decision,
+    }
+
+
+def mixed(alpha: list[float], count: int) -> list[float]:
+    """The softmax of alpha over its `count` largest entries, 0 for the others."""
+    floor = sorted(alpha)[-count]
+    powers = [exp(value) if value >= floor else 0.0 for value in alpha]
+    return [power / sum(powers) for power in powers]
+
+
+def shares(mixture: list[list[float]]) -> dict[str, float]:
+    """Means over the edges, by kind of primitive."""
+    means = [sum(column) / len(mixture) for column in zip(*mixture, strict=True)]
+    return {"skip": means[3], "pool": means[1] + means[2], "none": means[0], "parametrised": sum(means[4:])}
 
 
 def search_epoch(epoch: int, alpha: Any, beta: Any, made: Made, rng: random.Random) -> dict[str, Any]:
@@ -154,9 +207,16 @@ def conflicts(made: Made, rng: random.Random) -> dict[str, Any]:
                     "cosine_before": cosine,
                     "cosine_after": after[1],
                 }
+                | ({} if made.old else {"cosines": cosine_matrix(len(edges), rng)})
             )
     order = "random" if made.projected else None
     return {"direction": made.direction, "projected": made.projected, "order": order, "groups": groups}
+
+
+def cosine_matrix(size: int, rng: random.Random) -> list[list[float]]:
+    """A symmetric matrix with ones on its diagonal."""
+    upper = {(i, j): rng.uniform(-0.3, 0.3) for j in range(size) for i in range(j)}
+    return [[1.0 if i == j else upper[min(i, j), max(i, j)] for j in range(size)] for i in range(size)]
 
 
 def train_trace(network: str, made: Made) -> list[dict[str, Any]]:

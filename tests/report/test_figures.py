@@ -9,7 +9,15 @@ import plotly.graph_objects as go
 import pytest
 
 from edgewise.report.conflicts import conflict_maps, conflict_means
+from edgewise.report.cosines import make_cosines
 from edgewise.report.curves import search_curves, training_curves
+from edgewise.report.diagnostics import (
+    count_figures,
+    eigenvalue_figures,
+    gap_figures,
+    share_figures,
+    weight_decay_figures,
+)
 from edgewise.report.figures import Figure, plot_text
 from edgewise.report.mixtures import alpha_edge_figure, alpha_figures, alpha_values, beta_figures, beta_weights
 from edgewise.report.record import RunRecord, read_record
@@ -23,12 +31,17 @@ VARIANTS = {
     "hundred": Made(classes=HUNDRED),
     "unfinished": Made(epochs=5, networks=(), status="running"),
     "warming up": Made(epochs=2, networks=(), status="running"),
-    "one epoch": Made(epochs=1, warm_up=0, train_epochs=1),
+    "one epoch": Made(epochs=1, warm_up=0, train_epochs=1, measured=True),
+    "old": Made(old=True),
+    "rolled back": Made(measured=True, back=(7, 4)),
+    "stopped": Made(measured=True, stop=(11, 6)),
+    "stages": Made(stages=3, beta=False, projected=False),
 }
 
 
 def all_figures(record: RunRecord) -> list[Figure]:
     search = record.search
+    cosines = make_cosines(search)
     edge, per_class = alpha_edge_figure(search), per_class_figure(record)
     return [
         *alpha_figures(search),
@@ -36,6 +49,12 @@ def all_figures(record: RunRecord) -> list[Figure]:
         *search_curves(search),
         *conflict_means(search),
         *conflict_maps(search),
+        *eigenvalue_figures(search),
+        *gap_figures(search),
+        *share_figures(search),
+        *count_figures(search),
+        *weight_decay_figures(search),
+        *(figure for figures in (cosines.figures.values() if cosines else ()) for figure in figures),
         *training_curves(record),
         *confusion_figures(record),
         *([edge] if edge else []),

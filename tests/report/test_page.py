@@ -13,7 +13,8 @@ from tests.report.factory import Made, make_folder
 from tests.report.reading import Page
 
 Write = Callable[[Made], Page]
-WHOLE = {"results", "cells", "alpha", "beta", "search", "conflicts", "training", "test", "cost", "data"}
+SEARCH = {"alpha", "cosines", "beta", "search", "diagnostics", "conflicts"}
+WHOLE = {"results", "cells", *SEARCH, "training", "test", "cost", "data"}
 ALWAYS = {"settings", "versions", "citations"}
 HOSTILE = (
     "</script><b>x</b>",
@@ -37,10 +38,10 @@ def test_a_whole_run_has_every_section(page_of: Write) -> None:
     [
         (Made(beta=False, projected=False), {"beta"}, "no beta"),
         (Made(networks=()), {"results", "training", "test"}, "no training; no test results"),
-        (Made(epochs=0, warm_up=0, networks=("found",)), {"alpha", "beta", "search", "conflicts"}, "no search"),
+        (Made(epochs=0, warm_up=0, networks=("found",)), SEARCH, "no search"),
         (
             Made(epochs=2, networks=(), status="running"),
-            {"results", "conflicts", "training", "test"},
+            {"results", "conflicts", "cosines", "training", "test"},
             "epochs 3 to 50 of the search; no conflicts",
         ),
         (Made(networks=("found",), status="interrupted"), {"results", "test"}, "no test results yet"),

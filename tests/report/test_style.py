@@ -17,7 +17,17 @@ TEXTS = [
     *((kind, f"{kind}-fill") for kind in ("skip", "pool", "parametrised")),
     *((kind, "page") for kind in ("skip", "pool", "parametrised")),
 ]
-LINES = ["plot-weights", "plot-arch", "plot-beta", "plot-found", "plot-random", "plot-hand", "plot-mark", "concat"]
+LINES = [
+    "plot-weights",
+    "plot-arch",
+    "plot-beta",
+    "plot-found",
+    "plot-random",
+    "plot-hand",
+    "plot-mark",
+    "plot-absent",
+    "concat",
+]
 
 
 def luminance(colour: str) -> float:

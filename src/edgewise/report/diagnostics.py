@@ -82,8 +82,9 @@ def epochs_done(search: Search) -> int:
     """How many epochs of its schedule a search has behind it: what was rolled back does not count."""
     last = search[-1]
     decision = last.get("decision")
-    back = decision is not None and decision["action"] == "roll back"
-    return (decision["epoch"] if back else _scheduled(last)) + 1
+    if decision is not None and decision["action"] == "roll back":
+        return decision["epoch"] + 1
+    return _scheduled(last) + 1
 
 
 def stopped(search: Search) -> bool:

@@ -22,6 +22,12 @@ _SEARCH = (
 _TRAIN = ["network", "epoch", "loss", "accuracy", "lr", "grad_norm"]
 _TIMING = ["phase", "epoch", "seconds", "peak_memory_bytes"]
 _RESULT = ["params", "macs", "top1", "loss", "per_class", "confusion", "test_images", "cells"]
+# What older traces do not hold; null where it was not measured.
+_MEASURED = {
+    "hessian": ["eigenvalue"],
+    "gap": ["mixture", "derived"],
+    "decision": ["action", "epoch"],
+}
 _GROUP = ["cell", "node", "conflict_rate_before", "conflict_rate_after", "cosine_before", "cosine_after"]
 
 
@@ -145,10 +151,27 @@ def _check_search(record: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]
                 f"{where}: damaged: {name} has the shape {_shape(record[name] or {})}, the epochs before it "
                 f"{_shape(first or {})}: restore the file from a copy"
             )
+    _check_newer(record, where)
     if record["conflicts"] is not None:
         _require(record["conflicts"], ("direction", "projected", "groups"), f"{where}, conflicts")
         for group in record["conflicts"]["groups"]:
             _require(group, _GROUP, f"{where}, conflicts")
+
+
+def _check_newer(record: Mapping[str, Any], where: str) -> None:
+    """Checks what only newer traces hold, where it is there."""
+    for key, inner in _MEASURED.items():
+        if record.get(key) is not None:
+            _require(record[key], inner, f"{where}, {key}")
+    for cell, kinds in record.get("shares", {}).items():
+        _require(kinds, ["skip", "pool", "none", "parametrised"], f"{where}, shares, {cell}")
+    if "stage" in record:
+        _require(record, ["layers"], where)
+    if "mixture" in record and _shape(record["mixture"]) != _shape(record["alpha"]):
+        raise RunError(
+            f"{where}: damaged: mixture has the shape {_shape(record['mixture'])}, alpha "
+            f"{_shape(record['alpha'])}: restore the file from a copy"
+        )
 
 
 def _shape(table: Any) -> dict[str, tuple[int, ...]] | None:
