@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from edgewise.cli.main import app
+from edgewise.spaces import SPACES
 from tests.cli.conftest import SCRIPT, Call, environment, python
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 COMMANDS = dict(walk(typer.main.get_command(app)))
 EXPECTED = {
-    ("run",), ("search",), ("derive",), ("train",), ("test",), ("export",), ("report",), ("check",),
+    ("run",), ("search",), ("derive",), ("train",), ("test",), ("export",), ("report",), ("check",), ("cite",),
     ("recipes", "ls"), ("recipes", "show"), ("recipes", "cite"), ("spaces", "ls"),
 }  # fmt: skip
 
@@ -100,6 +101,36 @@ def test_an_example_with_an_option_that_does_not_exist_would_be_noticed() -> Non
 def test_commands_that_make_a_run_have_the_options_of_the_design(path: tuple[str, ...]) -> None:
     options = {option for parameter in COMMANDS[path].params for option in parameter.opts}
     assert options >= {"--data", "--recipe", "--preset", "--set", "--seed", "--device", "--precision", "--out"}
+
+
+@pytest.mark.parametrize("path", [("run",), ("search",)], ids=" ".join)
+def test_the_help_names_the_spaces_that_can_be_searched_and_no_other(path: tuple[str, ...], call: Call) -> None:
+    words = " ".join(call(*path, "--help").out.replace("│", " ").split())
+    named = re.search(r"One of ([^;]*); see edgewise spaces ls", words)
+    assert named is not None
+    assert named[1].split(", ") == [space.name for space in SPACES.values() if space.searchable]
+
+
+def test_help_of_a_run_loads_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['edgewise', 'run', '--help']\n"
+        "from edgewise.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('loaded:', [name for name in ('torch', 'numpy') if name in sys.modules])\n"
+    )
+    assert python(code).endswith("loaded: []\n")
+
+
+def test_help_of_the_root_loads_no_spaces() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['edgewise', '--help']\n"
+        "from edgewise.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('loaded:', [name for name in ('edgewise.spaces', 'edgewise.methods') if name in sys.modules])\n"
+    )
+    assert python(code).endswith("loaded: []\n")
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

@@ -3,20 +3,98 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
-from edgewise.methods import RECIPES
+from edgewise.core.citations import CITATIONS
+from edgewise.methods import ALIASES, RECIPES
 from edgewise.pipeline import PRESETS, resolve
 from edgewise.spaces import SPACES, Genotype, published
 from tests.cli.conftest import Call
 
 
-def test_recipes_ls_has_a_line_for_each_recipe(call: Call) -> None:
-    lines = call("recipes", "ls").out.splitlines()
-    assert [line.split()[0] for line in lines] == list(RECIPES)
-    assert all(recipe.summary in line for line, recipe in zip(lines, RECIPES.values(), strict=True))
+def test_recipes_ls_names_each_recipe_once_beside_its_twin_with_projection(call: Call) -> None:
+    lines = call("recipes", "ls").out.split("\n\n")[0].splitlines()
+    assert [name for line in lines for name in re.split(r"\s{2,}", line)[:2]] == list(RECIPES)
+    for line in lines:
+        name, twin, summary = re.split(r"\s{2,}", line)
+        assert (twin, summary) == (f"{name}-gp", RECIPES[name].summary)
+
+
+def test_recipes_ls_says_what_the_other_names_are(call: Call) -> None:
+    last = call("recipes", "ls").out.splitlines()[-1]
+    assert all(f"{alias} is {name}" in last for alias, name in ALIASES.items())
+
+
+def test_recipes_ls_stands_in_columns_no_wider_than_a_terminal(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.cli.lists.terminal_width", lambda: 80)
+    lines = call("recipes", "ls").out.split("\n\n")[0].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) > len(RECIPES) / 2
+    column = lines[0].index("DARTS, first order")
+    assert all(line[column - 1] == " " and line[column] != " " for line in lines)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_show_names_every_part_and_says_which_are_absent(name: str, call: Call) -> None:
+    shown = tomllib.loads(call("recipes", "show", name).out)
+    settings = resolve(name)
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        assert (shown[field.name] == "none") == (value is None), field.name
+        if is_dataclass(value):
+            assert set(shown[field.name]) == {inner.name for inner in fields(value)}
+
+
+def test_cite_prints_what_recipes_cite_prints(call: Call, tmp_path: Path) -> None:
+    for arguments in (["gdas"], ["p-darts-gp"], ["darts", "--set", "space=s2"], ["pc-darts", "--preset", "paper"]):
+        outcome = call("cite", *arguments)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert outcome.out == call("recipes", "cite", *arguments).out
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "noisy-darts"\n')
+    assert call("cite", file).out == call("recipes", "cite", file).out
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_cite_prints_each_source_of_the_recipe_once(name: str, call: Call) -> None:
+    out = call("cite", name).out
+    entries = resolve(name).bibtex()
+    assert [out.count(entry) for entry in entries] == [1] * len(entries)
+    assert out.count("@") == len(entries)
+    assert all(CITATIONS[key].bibtex in entries for key in RECIPES[name].sources)
+
+
+def test_a_part_that_is_added_is_cited_and_one_that_is_dropped_is_not(call: Call) -> None:
+    added = call("cite", "darts", "--set", "noise.factor=0.1").out
+    assert CITATIONS["noisy-darts"].bibtex in added
+    assert CITATIONS["noisy-darts"].bibtex not in call("cite", "darts").out
+    dropped = call("cite", "pc-darts-gp", "--set", "projection=none").out
+    assert CITATIONS["gradient-surgery"].bibtex not in dropped
+
+
+def test_check_names_every_pair_of_parts_that_a_recipe_may_not_have(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(
+        'base = "gdas"\nspace = "s4"\nnoise = {kind = "operation_noise"}\n'
+        '[gradient]\nkind = "exact"\n[search]\nchannels = 7\n[train]\nlr = 0.1\nlr_min = 0.2\n'
+    )
+    outcome = call("check", file)
+    assert (outcome.code, outcome.out) == (1, "")
+    first, *lines = outcome.err.splitlines()
+    assert first == "error: recipe gdas: 4 problems:"
+    for line, part in zip(
+        lines,
+        ("gumbel_hard and a second-order", "space s4 has none", "search.channels = 7", "train.lr_min = 0.2"),
+        strict=True,
+    ):
+        assert part in line
 
 
 def test_spaces_ls_has_a_line_for_each_space_and_the_size_of_those_that_can_be_searched(call: Call) -> None:

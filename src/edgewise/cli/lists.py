@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -23,19 +26,47 @@ SHOW_EXAMPLES = """Examples:
 
 `edgewise recipes show pc-darts --preset paper > my-recipe.toml`
 """
-CITE_EXAMPLES = "Example: `edgewise recipes cite pc-darts-gp > nas.bib`"
+RECIPES_CITE_EXAMPLES = "Example: `edgewise recipes cite pc-darts-gp > nas.bib`"
+CITE_EXAMPLES = """Examples:
+
+`edgewise cite pc-darts-gp > nas.bib`
+
+`edgewise cite my-recipe.toml`
+
+`edgewise cite r-darts-ada --set space=s1`
+"""
 SPACES_EXAMPLES = "Example: `edgewise spaces ls`"
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="A recipe.")]
 
 
 def list_recipes() -> None:
-    """List the recipes."""
-    from edgewise.methods import RECIPES
+    """List the recipes: each without and with gradient projection, and what it does."""
+    from edgewise.methods import ALIASES, RECIPES
 
-    width = max(map(len, RECIPES))
-    for name, recipe in RECIPES.items():
-        typer.echo(f"{name:<{width}}  {recipe.summary}")
+    twins = {name: f"{name}-gp" for name in RECIPES if f"{name}-gp" in RECIPES}
+    plain = [name for name in RECIPES if name not in twins.values()]
+    widths = max(map(len, plain)), max(map(len, twins.values()))
+    for name in plain:
+        twin = twins.get(name, "")
+        indent = " " * (sum(widths) + 4)
+        first = f"{name:<{widths[0]}}  {twin:<{widths[1]}}  "
+        typer.echo(_wrapped(RECIPES[name].summary, first, indent))
+    others = ", ".join(f"{alias} is {name}" for alias, name in ALIASES.items())
+    typer.echo(f"\nThe second column adds gradient projection. Other names: {others}.")
+
+
+def _wrapped(text: str, first: str, indent: str) -> str:
+    """A text behind a first part, cut into lines in a terminal and left whole elsewhere."""
+    width = terminal_width()
+    if width is None:
+        return first + text
+    return textwrap.fill(text, max(width, len(indent) + 30), initial_indent=first, subsequent_indent=indent)
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal; None where the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def show_recipe(name: NameArgument, preset: opt.Preset = None, sets: opt.Sets = None) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import lists, runs, saved
+from edgewise.cli.options import SpacesInHelp
 from edgewise.core.errors import EdgewiseError
 
 EPILOG = (
@@ -28,17 +29,18 @@ app = typer.Typer(
 recipes = typer.Typer(no_args_is_help=True, help="The methods: list them, show their settings, cite them.")
 spaces = typer.Typer(no_args_is_help=True, help="The spaces that can be searched or read.")
 
-app.command("run", epilog=runs.RUN_EXAMPLES)(runs.run)
-app.command("search", epilog=runs.SEARCH_EXAMPLES)(runs.search)
+app.command("run", cls=SpacesInHelp, epilog=runs.RUN_EXAMPLES)(runs.run)
+app.command("search", cls=SpacesInHelp, epilog=runs.SEARCH_EXAMPLES)(runs.search)
 app.command("derive", epilog=saved.DERIVE_EXAMPLES)(saved.derive)
 app.command("train", epilog=runs.TRAIN_EXAMPLES)(runs.train)
 app.command("test", epilog=saved.TEST_EXAMPLES)(saved.run_test)
 app.command("export", epilog=saved.EXPORT_EXAMPLES)(saved.export)
 app.command("report", epilog=saved.REPORT_EXAMPLES)(saved.report)
 app.command("check", epilog=lists.CHECK_EXAMPLES)(lists.check)
+app.command("cite", epilog=lists.CITE_EXAMPLES)(lists.cite_recipe)
 recipes.command("ls", epilog=lists.LS_EXAMPLES)(lists.list_recipes)
 recipes.command("show", epilog=lists.SHOW_EXAMPLES)(lists.show_recipe)
-recipes.command("cite", epilog=lists.CITE_EXAMPLES)(lists.cite_recipe)
+recipes.command("cite", epilog=lists.RECIPES_CITE_EXAMPLES)(lists.cite_recipe)
 spaces.command("ls", epilog=lists.SPACES_EXAMPLES)(lists.list_spaces)
 app.add_typer(recipes, name="recipes")
 app.add_typer(spaces, name="spaces")

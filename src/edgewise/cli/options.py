@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
+
+SEARCHABLE = "See `edgewise spaces ls`."
+
+
+class SpacesInHelp(TyperCommand):
+    """A command whose help names the spaces that `--space` may be; they are looked up when help is asked for."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Puts the names in, then formats as ever."""
+        from edgewise.spaces import SPACES
+
+        names = ", ".join(name for name, space in SPACES.items() if space.searchable)
+        for parameter in self.params:
+            if isinstance(parameter, TyperOption) and parameter.name == "space" and parameter.help:
+                parameter.help = parameter.help.replace(
+                    SEARCHABLE, f"One of {names}; {SEARCHABLE[0].lower()}{SEARCHABLE[1:]}"
+                )
+        super().format_help(ctx, formatter)
 
 
 class PrecisionChoice(StrEnum):
@@ -36,6 +55,12 @@ Data = Annotated[
 RecipeName = Annotated[
     str,
     typer.Option("--recipe", metavar="NAME|FILE.toml", help="The method; see `edgewise recipes ls`."),
+]
+Space = Annotated[
+    str | None,
+    typer.Option(
+        "--space", metavar="NAME", help=f"The space that is searched; the recipe's by default. {SEARCHABLE}"
+    ),
 ]
 Preset = Annotated[
     PresetChoice | None,

@@ -35,6 +35,8 @@ SEARCH_EXAMPLES = """Examples:
 `edgewise search --data cifar10 --preset small --out runs/search`
 
 `edgewise search --recipe darts --set projection.direction=out`
+
+`edgewise search --recipe r-darts-es --space s1`
 """
 TRAIN_EXAMPLES = """Examples:
 
@@ -48,6 +50,7 @@ def run(
     ctx: typer.Context,
     data: opt.Data = None,
     recipe: opt.RecipeName = DEFAULT_RECIPE,
+    space: opt.Space = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
     seed: opt.Seed = 0,
@@ -67,7 +70,7 @@ def run(
         _refuse_with_resume(ctx)
         _resume(resume, sets)
         return
-    settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
+    settings = _settings(recipe, preset, data, _with_space(space, sets), image_size, skip_bad=skip_bad)
     _begin(
         settings,
         _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
@@ -79,6 +82,7 @@ def run(
 def search(
     data: opt.Data = None,
     recipe: opt.RecipeName = DEFAULT_RECIPE,
+    space: opt.Space = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
     seed: opt.Seed = 0,
@@ -91,7 +95,7 @@ def search(
     estimate: opt.Estimate = None,
 ) -> None:
     """Search only; ends with genotype.json and a report."""
-    settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
+    settings = _settings(recipe, preset, data, _with_space(space, sets), image_size, skip_bad=skip_bad)
     _begin(
         settings,
         _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
@@ -156,6 +160,16 @@ def _refuse_with_resume(ctx: typer.Context) -> None:
         raise ConfigError(
             f"--resume goes on with a run as it began: leave {', '.join(given)} away, or start a new run"
         )
+
+
+def _with_space(space: str | None, sets: list[str] | None) -> list[str]:
+    """The settings of a call, `--space` among them."""
+    given = list(sets or [])
+    if space is None:
+        return given
+    if any(text.partition("=")[0].strip() == "space" for text in given):
+        raise ConfigError("--space and --set space=... say the same thing: leave one of them away")
+    return [f"space={space}", *given]
 
 
 def _settings(

@@ -164,8 +164,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         faults = recipe_faults(self)
+        if len(faults) == 1:
+            raise ConfigError(f"recipe {self.name}: {faults[0]}")
         if faults:
-            raise ConfigError(f"recipe {self.name}: " + "; ".join(faults))
+            raise ConfigError(f"recipe {self.name}: {len(faults)} problems:" + "".join(f"\n  {f}" for f in faults))
 
     @property
     def k(self) -> int:
