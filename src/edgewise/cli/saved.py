@@ -38,7 +38,7 @@ def derive(
     run: opt.RunFolderArgument,
     epoch: Annotated[
         int | None,
-        typer.Option("--epoch", help="The search epoch, from 0; the last one that is recorded by default."),
+        typer.Option("--epoch", help="The search epoch, from 0; by default the one that the search ended with."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; printed if left out.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,7 +23,8 @@ def derive_epoch(path: Path | str, epoch: int | None = None) -> tuple[Genotype, 
 
     Args:
         path: a run folder with a search.
-        epoch: counted from 0; the last recorded one if None.
+        epoch: counted from 0; if None the one whose cells the search ended with: the last one, unless a rule
+            stopped the search.
 
     Returns:
         The genotype and its epoch.
@@ -34,7 +36,7 @@ def derive_epoch(path: Path | str, epoch: int | None = None) -> tuple[Genotype, 
     records = [record for record in folder.read_trace() if record["phase"] == "search"]
     if not records:
         raise RunError(f"{path}: no epoch of a search is recorded here: run `edgewise search` first")
-    wanted = records[-1]["epoch"] if epoch is None else epoch
+    wanted = _ended_with(records) if epoch is None else epoch
     chosen = [record for record in records if record["epoch"] == wanted]
     if not chosen:
         raise RunError(f"{path}: epoch {wanted} is not recorded; there are 0 to {records[-1]['epoch']}")
@@ -50,3 +52,10 @@ def derive_epoch(path: Path | str, epoch: int | None = None) -> tuple[Genotype, 
                 table[name].copy_(torch.tensor(rows))
     source = f"edgewise {settings.name}, epoch {wanted} of {folder.path}"
     return derive_cells(arch.space, arch, settings.relaxation, settings.derivation, source=source), wanted
+
+
+def _ended_with(records: list[dict[str, Any]]) -> int:
+    decision = records[-1].get("decision")
+    if decision is None or decision["action"] != "stop":
+        return records[-1]["epoch"]
+    return [record["epoch"] for record in records if record["schedule_epoch"] == decision["epoch"]][-1]
