@@ -36,6 +36,8 @@ CASES = {
     "report without a run": (["report", "gone"], ["gone"]),
     "show of an unknown recipe": (["recipes", "show", "pc-dart"], ["'pc-dart'"]),
     "cite of an unknown recipe": (["recipes", "cite", "pc-dart"], ["'pc-dart'"]),
+    "cite, short, of an unknown recipe": (["cite", "pc-dart"], ["'pc-dart'"]),
+    "space that cannot be searched": (["run", "--space", "amoeba"], ["'amoeba' can't be searched", "darts, s1"]),
 }
 USAGE = {
     "unknown preset": (["run", "--preset", "huge"], ["huge", "tiny"]),
@@ -88,7 +90,7 @@ def test_every_wrong_setting_of_a_call_is_named_in_one_message(call: Call) -> No
 @pytest.mark.parametrize(
     "option",
     [
-        ["--data", "digits"], ["--recipe", "darts"], ["--preset", "tiny"],
+        ["--data", "digits"], ["--recipe", "darts"], ["--preset", "tiny"], ["--space", "s1"],
         ["--out", "new"], ["--seed", "5"], ["--device", "cpu"], ["--precision", "bf16"], ["--image-size", "16"],
         ["--skip-bad"], ["--overwrite"],
     ],

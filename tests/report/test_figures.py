@@ -18,7 +18,7 @@ from edgewise.report.diagnostics import (
     share_figures,
     weight_decay_figures,
 )
-from edgewise.report.figures import Figure, plot_text
+from edgewise.report.figures import Figure, Series, heatmap, log_axis, plot_text
 from edgewise.report.mixtures import alpha_edge_figure, alpha_figures, alpha_values, beta_figures, beta_weights
 from edgewise.report.record import RunRecord, read_record
 from edgewise.report.testing import confusion_figures, per_class_figure
@@ -168,3 +168,24 @@ def test_plotly_cannot_read_markup_into_a_name() -> None:
     assert "<" not in plot_text("<a href='http://x'>y</a>")
     assert plot_text("two\nlines") == "two lines"
     assert len(plot_text("n" * 60)) == 24
+
+
+def test_a_heat_map_fills_its_axes_even_where_it_is_empty() -> None:
+    figure = heatmap(
+        *("key", "title", [[None, None], [None, None], [None, None]]),
+        rows=["a", "b", "c"],
+        columns=["x", "y"],
+        scale="@diverging",
+        limits=(-1.0, 1.0),
+        summary="",
+        hover="",
+    )
+    assert figure.layout["xaxis"]["range"] == [0.5, 2.5]
+    assert figure.layout["yaxis"]["range"] == [2.5, -0.5]
+
+
+@pytest.mark.parametrize(
+    ("values", "step"), [([0.07, None, 3.0], "D2"), ([1e-5, 0.0, 3.0], 1), ([None, 0.0], "D2")]
+)
+def test_a_logarithmic_axis_has_as_many_numbers_as_fit(values: list[float | None], step: str | int) -> None:
+    assert log_axis("norm", [Series("a", "@arch", values)]).settings["dtick"] == step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgewise.report.figures import Axis, Figure, Series, Values, lines, rounded
+from edgewise.report.figures import Axis, Figure, Series, Values, lines, log_axis, rounded
 from edgewise.report.record import RunRecord
 from edgewise.report.tables import SHORT
 
@@ -13,8 +13,6 @@ LOSS = Axis("cross-entropy, nats")
 ACCURACY = Axis("training accuracy", ".2%", {"tickformat": ".0%"})
 RATE = Axis("learning rate", settings={"rangemode": "tozero"})
 NORM = Axis("mean norm", settings={"rangemode": "tozero"})
-# Weights and alpha differ by orders of magnitude.
-NORMS = Axis("mean norm", settings={"type": "log", "tickformat": "~g"})
 DASHES = {"found": "solid", "random": "dash", "hand": "dot"}
 
 
@@ -42,7 +40,8 @@ def search_curves(search: Sequence[Mapping[str, Any]]) -> list[Figure]:
         lines("search-accuracy", "Search: accuracy", epochs, pair("accuracy"), ACCURACY),
         lines("search-lr", "Search: learning rate of the weights", epochs, weights_rate, RATE),
         lines("search-arch-lr", "Search: learning rate of alpha and beta", epochs, arch_rate, RATE),
-        lines("search-norms", "Search: gradient norms", epochs, norms, NORMS),
+        # Weights and alpha differ by orders of magnitude.
+        lines("search-norms", "Search: gradient norms", epochs, norms, log_axis("mean norm", norms)),
     ]
     return [figure for figure in figures if figure.data]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewise.report.curves import ACCURACY
-from edgewise.report.figures import Axis, Figure, Series, Values, lines, rounded
+from edgewise.report.figures import Axis, Figure, Series, Values, epoch_axis, lines, log_axis, rounded
 from edgewise.report.tables import Table, cell_name
 
 Search = Sequence[Mapping[str, Any]]
@@ -136,6 +136,7 @@ def count_figures(search: Search) -> list[Figure]:
         ]
         axis = Axis(unit, "d", {"rangemode": "tozero", "dtick": step})
         figure = lines(f"count-{key}", f"{title} of the derived cells", _epochs(search), series, axis)
+        figure.layout["xaxis"] = epoch_axis(len(search), most=6)
         for trace in figure.data:
             trace["line"]["shape"] = "hv"
         figures.append(figure)
@@ -163,10 +164,9 @@ def weight_decay_figures(search: Search) -> list[Figure]:
     known = {value for value in values if value is not None}
     if len(known) < 2:
         return []
-    axis = Axis("weight decay", settings={"type": "log", "tickformat": "~g"} if min(known) > 0 else {})
-    figure = lines(
-        "weight-decay", "Weight decay", _epochs(search), [Series("weight decay", "@weights", values)], axis
-    )
+    series = [Series("weight decay", "@weights", values)]
+    axis = log_axis("weight decay", series) if min(known) > 0 else Axis("weight decay")
+    figure = lines("weight-decay", "Weight decay", _epochs(search), series, axis)
     figure.data[0]["line"]["shape"] = "hv"
     return [figure]
 

@@ -105,10 +105,17 @@ def lines(key: str, title: str, epochs: Sequence[int], series: Sequence[Series],
     return Figure(key, title, summary, data, layout)
 
 
-def epoch_axis(epochs: int) -> dict[str, Any]:
-    """An x axis of whole epochs, counted from 1."""
-    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, epochs) if epochs / step <= 10)
+def epoch_axis(epochs: int, most: int = 10) -> dict[str, Any]:
+    """An x axis of whole epochs, counted from 1, with at most so many numbers."""
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, epochs) if epochs / step <= most)
     return {"title": {"text": "epoch"}, "tick0": step if step > 1 else 1, "dtick": step, "zeroline": False}
+
+
+def log_axis(title: str, series: Sequence[Series]) -> Axis:
+    """A logarithmic y axis with numbers at 1, 2 and 5, or at powers of ten where there are many of these."""
+    values = [value for entry in series for value in entry.values if value]
+    wide = bool(values) and max(values) > 1000 * min(values)
+    return Axis(title, settings={"type": "log", "tickformat": "~g", "dtick": 1 if wide else "D2"})
 
 
 def _ends(entry: Series) -> str:
@@ -150,8 +157,8 @@ def heatmap(
         "hovertemplate": f"%{{customdata[0]}}, %{{customdata[1]}}<br>{hover} %{{z:.3f}}<extra></extra>",
     }
     across = epoch_axis(len(names)) if columns is None else named_axis(names, start=1, angle=-40)
-    down = {**named_axis(row_names, start=0), "autorange": "reversed"}
-    layout = {"xaxis": across | {"showgrid": False}, "yaxis": down}
+    down = {**named_axis(row_names, start=0), "range": [len(rows) - 0.5, -0.5]}
+    layout = {"xaxis": across | {"showgrid": False, "range": [0.5, len(names) + 0.5]}, "yaxis": down}
     height = max(180, ROW_HEIGHT * len(rows) + (90 if columns is None else 130))
     return Figure(key, title, summary, [trace], layout, height)
 

@@ -69,7 +69,7 @@ def _title(record: RunRecord) -> str:
 def _detours(search: Sequence[Mapping[str, Any]]) -> str:
     """What a stop rule did to the search."""
     back = sum((epoch.get("decision") or {}).get("action") == "roll back" for epoch in search)
-    rolled = f", rolled back {'once' if back == 1 else f'{back} times'}" if back else ""
+    rolled = f", rolled back {('once', 'twice')[back - 1] if back < 3 else f'{back} times'}" if back else ""
     return f"{rolled}{', stopped early' if stopped(search) else ''}"
 
 
