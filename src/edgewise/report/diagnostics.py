@@ -7,7 +7,7 @@ from typing import Any
 
 from edgewise.report.curves import ACCURACY
 from edgewise.report.figures import Axis, Figure, Series, Values, epoch_axis, lines, log_axis, rounded
-from edgewise.report.tables import Table, cell_name
+from edgewise.report.tables import Table, cell_name, cell_title
 
 Search = Sequence[Mapping[str, Any]]
 KINDS = {"parametrised": "solid", "pool": "dot", "skip": "dash", "none": "dashdot"}
@@ -108,7 +108,7 @@ def share_figures(search: Search) -> list[Figure]:
             for kind, dash in KINDS.items()
             if any(_share(record, cell, kind) for record in search)
         ]
-        title = f"Shares of the mixture, {cell_name(cell)} cell"
+        title = f"Shares of the mixture, {cell_title(cell).lower()}"
         axis = Axis("share", ".1%", {"tickformat": ".0%", "range": [0, 1]})
         figure = lines(f"shares-{cell}", title, _epochs(search), series, axis)
         for trace in figure.data:
