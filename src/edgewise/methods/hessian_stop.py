@@ -71,7 +71,8 @@ class Adaptation:
 
     Weights, alpha, beta, both optimisers and the eigenvalues so far go back; random streams and batches go on, so
     that the second try sees other batches. The weight decay never exceeds `most`; once it is there, the rule rests
-    and the search goes to its end.
+    and the search goes to its end. A second roll-back goes no further back than the first: the states before it
+    are not kept, where the authors keep every epoch's.
 
     Args:
         times: what the weight decay is multiplied with.

@@ -71,19 +71,20 @@ class Watch:
         target = None if resting else rule.stop_epoch(self.eigenvalues, epoch, self.recipe.search.epochs)
         if target is None:
             return None
-        decision = {"action": "roll back" if rolls_back else "stop", "detected": epoch, "epoch": target}
         if rolls_back:
-            return decision
+            # What lies before the epoch that was gone back to is forgotten: that epoch serves again.
+            return {"action": "roll back", "detected": epoch, "epoch": max(target, min(self.snapshots))}
+        decision = {"action": "stop", "detected": epoch, "epoch": target}
         self.stopped = decision | {"genotype": self.genotypes[target]}
         return decision
 
     def roll_back(self, detected: int, target: int) -> dict[str, Any]:
         """Forgets what came after an epoch; returns the search's state at its end."""
-        state = self.snapshots[target]
+        state = copy.deepcopy(self.snapshots[target])
         kept = sorted(epoch for epoch in self.genotypes if epoch <= target)
         self.eigenvalues = self.eigenvalues[: len(kept)]
         self.genotypes = {epoch: self.genotypes[epoch] for epoch in kept}
-        self.snapshots = {}
+        self.snapshots = {target: self.snapshots[target]}
         self.shift += detected - target
         return state
 
