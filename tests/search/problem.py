@@ -60,14 +60,16 @@ def feeds(weights: Batch, arch: Batch) -> SearchBatches:
     return SearchBatches(Feed([weights]), Feed([arch]))  # type: ignore[arg-type]
 
 
-def make_search(recipe: Recipe, *, seed: int = 3, arch_scale: float = 1.0) -> BilevelSearch:
+def make_search(
+    recipe: Recipe, *, seed: int = 3, arch_scale: float = 1.0, space: CellSpace = SMALL
+) -> BilevelSearch:
     """A search in float64 whose alpha and beta are far enough from zero to matter."""
     streams = Streams(seed)
     spec = SupernetSpec(channels=8, layers=3, classes=CLASSES, k=recipe.k)
     with seeded(seed):
-        supernet = Supernet(SMALL, spec).double()
+        supernet = Supernet(space, spec).double()
     arch = ArchParameters(
-        SMALL, beta=recipe.edge_normalisation is not None, generator=streams.generator("arch")
+        space, beta=recipe.edge_normalisation is not None, generator=streams.generator("arch")
     ).double()
     with torch.no_grad():
         for parameter in arch.parameters():
