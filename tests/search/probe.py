@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.nn import Hooks, Mixture, Supernet
+from edgewise.nn.hooks import NO_HOOKS
 from edgewise.search import BilevelSearch
 
 
@@ -56,7 +57,7 @@ def watch_passes(search: BilevelSearch, patch: pytest.MonkeyPatch) -> Passes:
         x: Tensor,
         mixture: dict[str, Mixture],
         edge_weights: Any = None,
-        hooks: Hooks = Hooks(),
+        hooks: Hooks = NO_HOOKS,
     ) -> Tensor:
         passes.seen.append(
             Pass(

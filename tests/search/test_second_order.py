@@ -1,4 +1,4 @@
-"""Second order in a search: which batch is read, what is left alone, and the gradient against differences of a loss."""
+"""Second order in a search: which batch is read, what is left alone, and the gradient against a slope."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 from edgewise.methods import RECIPES, ExactHypergradient, FiniteDifference, FirstOrder, Moment, WeightsSettings
 from edgewise.search import BilevelSearch
 from tests.search.family import named, small
-from tests.search.problem import feeds, gradients_of, make_batch, make_search, poisoned, same, snapshot, weights_of
 from tests.search.probe import statistics, watch_passes
+from tests.search.problem import feeds, gradients_of, make_batch, make_search, poisoned, same, snapshot, weights_of
 
 pytestmark = pytest.mark.usefixtures("small_space")
 

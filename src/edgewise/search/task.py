@@ -218,7 +218,8 @@ class SearchTask:
     def _decide(self, scheduled: int, record: dict[str, Any]) -> dict[str, Any] | None:
         """Hands the eigenvalue to the stop rule, and rolls back if it says so."""
         search, adaptation = self.search, self.recipe.adaptation
-        resting = adaptation is not None and search.weight_decay(scheduled) >= adaptation.most
+        # 3e-4 * 10 is a little less than 0.003.
+        resting = adaptation is not None and search.weight_decay(scheduled) >= adaptation.most * (1 - 1e-9)
         decision = self.watch.decide(
             scheduled,
             record["hessian"]["eigenvalue"],
