@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A mistake.
-
-    Args:
-        name: what is wrong.
-        file: below the package's folder.
-        edits: texts to find, each of which stands exactly once in the file, and what replaces them.
-        guard: the test, or the tests, of which at least one must fail.
-    """
-
-    name: str
-    file: str
-    edits: tuple[tuple[str, str], ...]
-    guard: str
-
-
-def plant(name: str, file: str, find: str, replacement: str, guard: str) -> Mutation:
-    """A mistake of one edit."""
-    return Mutation(name, file, ((find, replacement),), guard)
-
+from tests.mutations.mutation import Mutation, plant
+from tests.mutations.planted_family import FAMILY
+from tests.mutations.planted_watch import WATCH
 
 BILEVEL = "tests/search/test_bilevel.py::test_"
 GOLDEN = "tests/search/test_golden.py::test_"
@@ -512,4 +491,4 @@ RUNS = [
     ),
 ]
 
-MUTATIONS = [*PROJECTION, *BILEVEL_STEPS, *NETWORKS, *SPLITS, *TRAINING, *RUNS]
+MUTATIONS = [*PROJECTION, *BILEVEL_STEPS, *NETWORKS, *SPLITS, *TRAINING, *RUNS, *FAMILY, *WATCH]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import edgewise
-from tests.mutations.planted import MUTATIONS, Mutation
+from tests.mutations.mutation import Mutation
+from tests.mutations.planted import MUTATIONS
 
 REPOSITORY = Path(__file__).parents[2]
 FAILED = 1

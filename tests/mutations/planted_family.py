@@ -1,0 +1,304 @@
+"""Planted mistakes in the gradients, relaxations, perturbations and output hooks of the differentiable family."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import plant
+
+SECOND = "tests/search/test_second_order.py::test_"
+GDAS = "tests/search/test_gdas.py::test_"
+PERTURBED = "tests/search/test_perturbation_wiring.py::test_"
+HOOKS = "tests/search/test_hooks_wiring.py::test_"
+NEUTRAL = "tests/search/test_family_neutral.py::test_"
+GUARDS = "tests/search/test_family_guards.py::test_"
+
+SLOPE = SECOND + "the_exact_gradient_is_the_slope_of_the_loss_after_the_virtual_step"
+UNTOUCHED = (
+    SECOND + "second_order_leaves_weights_momentum_gradients_and_batch_norm_statistics_as_they_were[darts-v2]"
+)
+TOY = GUARDS + "the_finite_difference_is_exact_where_the_losses_are_quadratic"
+TAU = GDAS + "a_low_tau_and_a_high_tau_draw_alike_and_differ_in_their_gradient_by_what_the_softmax_says"
+SMOOTHED = PERTURBED + "the_weight_step_sees_a_moved_mixture_and_the_arch_step_alphas_own[s-darts-rs]"
+HIGHER = PERTURBED + "the_adversary_raises_the_loss_of_the_real_weights_batch_above_random_smoothings"
+STATISTICS = PERTURBED + "the_adversary_moves_no_statistics_no_weights_and_no_gradients"
+
+SECOND_ORDER = [
+    plant(
+        "`/2.*eps` stands for `/(2*eps)` in the finite difference",
+        "methods/second_order.py",
+        "(plus - minus) / (2 * radius)",
+        "(plus - minus) / 2 * radius",
+        TOY,
+    ),
+    plant(
+        "the finite difference adds the Hessian-vector product",
+        "methods/second_order.py",
+        "d - problem.xi * product",
+        "d + problem.xi * product",
+        TOY,
+    ),
+    plant(
+        "the finite difference forgets the step's length",
+        "methods/second_order.py",
+        "d - problem.xi * product",
+        "d - product",
+        TOY,
+    ),
+    plant(
+        "the virtual step ignores the momentum",
+        "search/problem.py",
+        "if name in self._momenta:",
+        "if False:",
+        SLOPE,
+    ),
+    plant(
+        "the virtual step ignores the weight decay",
+        "search/problem.py",
+        "gradients[name] + s.weight_decay * weight",
+        "gradients[name] + 0.0 * weight",
+        SLOPE,
+    ),
+    plant(
+        "the virtual step climbs",
+        "search/problem.py",
+        "weight - s.xi * step",
+        "weight + s.xi * step",
+        SLOPE,
+    ),
+    plant(
+        "the gradient does not flow through the virtual step",
+        "methods/second_order.py",
+        "list(weights.values()), create_graph=True)",
+        "list(weights.values()))",
+        SLOPE,
+    ),
+    plant(
+        "xi is constant",
+        "search/bilevel.py",
+        "weights.lr if lr is None else lr,",
+        "weights.lr,",
+        SECOND + "xi_is_the_epochs_learning_rate[ExactHypergradient]",
+    ),
+    plant(
+        "the virtual step keeps the recipe's weight decay whatever the epoch's is",
+        "search/bilevel.py",
+        "                weights.weight_decay if weight_decay is None else weight_decay,",
+        "                weights.weight_decay,",
+        SECOND + "the_virtual_step_has_the_weight_decay_of_the_epoch",
+    ),
+    plant(
+        "second order moves the running statistics of batch norms",
+        "search/problem.py",
+        "nullcontext() if weights is None else frozen_statistics(self.supernet)",
+        "nullcontext()",
+        UNTOUCHED,
+    ),
+    plant(
+        "the virtual step learns from the arch batch",
+        "search/problem.py",
+        "batch = self._surroundings.weights_batch",
+        "batch = self._surroundings.arch_batch",
+        SECOND + "the_arch_step_of_second_order_reads_the_weights_batch[darts-v2]",
+    ),
+]
+
+SAMPLING = [
+    plant(
+        "tau is constant",
+        "methods/gumbel.py",
+        "(self.tau_max - self.tau_min) * share",
+        "0.0 * share",
+        TAU,
+    ),
+    plant(
+        "tau stays at the search's first epoch",
+        "search/bilevel.py",
+        "relaxation, moment=moment, generator=generator)",
+        "relaxation, generator=generator)",
+        GDAS + "tau_follows_the_epoch_in_the_arch_step_and_in_the_weight_step",
+    ),
+    plant(
+        "GDAS evaluates all operations",
+        "methods/gumbel.py",
+        "+ soft, hard.bool().cpu())",
+        "+ soft)",
+        GDAS + "every_pass_of_a_step_evaluates_the_one_drawn_operation_of_each_edge_and_no_other",
+    ),
+    plant(
+        "GDAS weighs what it drew softly",
+        "methods/gumbel.py",
+        "Mixture(hard.to(soft.dtype) - soft.detach() + soft,",
+        "Mixture(soft,",
+        GDAS + "a_pass_weighs_what_was_drawn_with_one_and_the_rest_with_nothing",
+    ),
+    plant(
+        "the straight-through gradient is missing",
+        "methods/gumbel.py",
+        "hard.to(soft.dtype) - soft.detach() + soft,",
+        "hard.to(soft.dtype) + 0.0 * soft,",
+        TAU,
+    ),
+    plant(
+        "the weight step uses the arch step's sample",
+        "search/bilevel.py",
+        'generator = self.streams.generator("relaxation") if relaxation.draws else None',
+        "generator = torch.Generator().manual_seed(1) if relaxation.draws else None",
+        GDAS + "every_forward_pass_draws_anew_the_arch_step_and_the_weight_step_included",
+    ),
+    plant(
+        "the Gumbel noise has the wrong sign",
+        "methods/gumbel.py",
+        "-(-uniform.log()).log()",
+        "(-uniform.log()).log()",
+        TAU,
+    ),
+]
+
+PERTURBATION = [
+    plant(
+        "the perturbation stays in alpha",
+        "search/bilevel.py",
+        "        return {name: replace(mixture[name], weights=value) for name, value in found.items()}",
+        "        for name, value in found.items():\n"
+        "            self.arch.alpha[name].data.add_(value - mixture[name].weights)\n"
+        "        return {name: replace(mixture[name], weights=value) for name, value in found.items()}",
+        PERTURBED + "a_perturbed_weight_step_leaves_alpha_its_gradients_and_its_optimiser_bit_for_bit",
+    ),
+    plant(
+        "the arch step sees the perturbed mixture too",
+        "search/bilevel.py",
+        "mixture=lambda: self.mixture(moment),",
+        "mixture=lambda: self._perturbed(self.mixture(moment), None, batch, moment),",
+        SMOOTHED,
+    ),
+    plant(
+        "the perturbation is computed and not used",
+        "search/bilevel.py",
+        "mixture = self._perturbed(mixture, edge_weights, batch, moment)",
+        "self._perturbed(mixture, edge_weights, batch, moment)",
+        SMOOTHED,
+    ),
+    plant(
+        "adversarial steps descend",
+        "methods/perturbation.py",
+        "value + (2 * epsilon / self.steps)",
+        "value - (2 * epsilon / self.steps)",
+        HIGHER,
+    ),
+    plant(
+        "an adversarial mixture is kept although the loss fell",
+        "methods/perturbation.py",
+        "worse = after >= before",
+        "worse = after >= after",
+        PERTURBED + "a_mixture_under_which_the_loss_fell_is_not_taken",
+    ),
+    plant(
+        "the adversary moves the running statistics of batch norms",
+        "search/bilevel.py",
+        "with evaluation_mode(self.supernet), self.compute.autocast():",
+        "with self.compute.autocast():",
+        STATISTICS,
+    ),
+    plant(
+        "the adversary leaves the supernet in evaluation mode",
+        "nn/statistics.py",
+        "module.train(training)",
+        "pass",
+        PERTURBED + "the_adversary_looks_at_the_weights_batch_alone_and_in_evaluation_mode",
+    ),
+    plant(
+        "epsilon stays where it starts",
+        "methods/perturbation.py",
+        "self.rise * moment.epoch / moment.epochs",
+        "0.0 * moment.epoch / moment.epochs",
+        PERTURBED + "epsilon_follows_the_epoch",
+    ),
+    plant(
+        "the perturbation draws from torch's global stream",
+        "methods/perturbation.py",
+        "torch.rand(mixture.shape, generator=generator)",
+        "torch.rand(mixture.shape)",
+        NEUTRAL + "no_recipe_uses_or_moves_torchs_global_stream[s-darts-rs]",
+    ),
+    plant(
+        "the perturbed rows do not sum to one",
+        "methods/perturbation.py",
+        "clipped / total.clamp_min(1e-30)",
+        "clipped",
+        SMOOTHED,
+    ),
+]
+
+OUTPUTS = [
+    plant(
+        "dropout reaches skips of stride 2",
+        "methods/skips.py",
+        "if primitive != SKIP or stride != 1:",
+        "if primitive != SKIP:",
+        HOOKS + "dropout_reaches_skips_of_stride_1_and_nothing_else",
+    ),
+    plant(
+        "the dropout rate does not follow the epoch",
+        "methods/skips.py",
+        "return start * math.exp(-self.decay * (moment.epoch - frozen))",
+        "return start",
+        HOOKS + "the_dropout_rate_follows_stage_and_epoch",
+    ),
+    plant(
+        "the dropout rate is the first stage's",
+        "search/bilevel.py",
+        "recipe.skip_dropout.rate(self.stage,",
+        "recipe.skip_dropout.rate(0,",
+        HOOKS + "the_dropout_rate_follows_stage_and_epoch",
+    ),
+    plant(
+        "dropout does not scale what it keeps",
+        "methods/skips.py",
+        "kept.to(out.device, out.dtype) / (1.0 - rate)",
+        "kept.to(out.device, out.dtype)",
+        HOOKS + "dropout_reaches_skips_of_stride_1_and_nothing_else",
+    ),
+    plant(
+        "noise reaches every operation",
+        "methods/skips.py",
+        "            if primitive != SKIP:\n",
+        "            if False:\n",
+        HOOKS + "noise_reaches_skips_of_both_strides_and_nothing_else",
+    ),
+    plant(
+        "the adversary looks through noise",
+        "search/bilevel.py",
+        "return cross_entropy(self.supernet(batch.x, mixtures, edge_weights), batch.y)",
+        "return cross_entropy(self.supernet(batch.x, mixtures, edge_weights, self.hooks(moment)), batch.y)",
+        HOOKS + "the_adversary_sees_no_noise",
+    ),
+    plant(
+        "drop-path does not reach the edges",
+        "nn/supernet.py",
+        "if hooks.edge is not None:",
+        "if False:",
+        HOOKS + "drop_path_reaches_every_edge_with_the_probability_of_the_epoch",
+    ),
+    plant(
+        "an operation's hook is told the wrong stride",
+        "nn/supernet.py",
+        "                stride=stride,\n            )",
+        "                stride=1,\n            )",
+        HOOKS + "the_hook_meets_every_operation_with_its_own_name_and_stride_in_both_steps",
+    ),
+    plant(
+        "noise draws from the stream of drop-path",
+        "search/bilevel.py",
+        'self.streams.generator("noise", device)',
+        'self.streams.generator("search drop-path", device)',
+        NEUTRAL + "switching_one_drawing_part_off_moves_the_stream_of_no_other[noise]",
+    ),
+    plant(
+        "the weight decay of the epoch does not reach SGD",
+        "search/bilevel.py",
+        'group["weight_decay"] = self.recipe.weights.weight_decay if weight_decay is None else weight_decay',
+        "pass",
+        HOOKS + "weight_decay_stands_still_rises_on_a_line_or_is_multiplied_up_to_its_limit",
+    ),
+]
+
+FAMILY = [*SECOND_ORDER, *SAMPLING, *PERTURBATION, *OUTPUTS]
