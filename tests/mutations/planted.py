@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import Mutation, plant
 from tests.mutations.planted_family import FAMILY
+from tests.mutations.planted_stages import STAGED
 from tests.mutations.planted_watch import WATCH
 
 BILEVEL = "tests/search/test_bilevel.py::test_"
@@ -491,4 +492,4 @@ RUNS = [
     ),
 ]
 
-MUTATIONS = [*PROJECTION, *BILEVEL_STEPS, *NETWORKS, *SPLITS, *TRAINING, *RUNS, *FAMILY, *WATCH]
+MUTATIONS = [*PROJECTION, *BILEVEL_STEPS, *NETWORKS, *SPLITS, *TRAINING, *RUNS, *FAMILY, *STAGED, *WATCH]

@@ -1,4 +1,4 @@
-"""Planted mistakes in the gradients, relaxations, perturbations and output hooks of the differentiable family."""
+"""Planted mistakes in the gradients, relaxations and perturbations of the differentiable family."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from tests.mutations.mutation import plant
 SECOND = "tests/search/test_second_order.py::test_"
 GDAS = "tests/search/test_gdas.py::test_"
 PERTURBED = "tests/search/test_perturbation_wiring.py::test_"
-HOOKS = "tests/search/test_hooks_wiring.py::test_"
 NEUTRAL = "tests/search/test_family_neutral.py::test_"
 GUARDS = "tests/search/test_family_guards.py::test_"
 
@@ -228,77 +227,4 @@ PERTURBATION = [
     ),
 ]
 
-OUTPUTS = [
-    plant(
-        "dropout reaches skips of stride 2",
-        "methods/skips.py",
-        "if primitive != SKIP or stride != 1:",
-        "if primitive != SKIP:",
-        HOOKS + "dropout_reaches_skips_of_stride_1_and_nothing_else",
-    ),
-    plant(
-        "the dropout rate does not follow the epoch",
-        "methods/skips.py",
-        "return start * math.exp(-self.decay * (moment.epoch - frozen))",
-        "return start",
-        HOOKS + "the_dropout_rate_follows_stage_and_epoch",
-    ),
-    plant(
-        "the dropout rate is the first stage's",
-        "search/bilevel.py",
-        "recipe.skip_dropout.rate(self.stage,",
-        "recipe.skip_dropout.rate(0,",
-        HOOKS + "the_dropout_rate_follows_stage_and_epoch",
-    ),
-    plant(
-        "dropout does not scale what it keeps",
-        "methods/skips.py",
-        "kept.to(out.device, out.dtype) / (1.0 - rate)",
-        "kept.to(out.device, out.dtype)",
-        HOOKS + "dropout_reaches_skips_of_stride_1_and_nothing_else",
-    ),
-    plant(
-        "noise reaches every operation",
-        "methods/skips.py",
-        "            if primitive != SKIP:\n",
-        "            if False:\n",
-        HOOKS + "noise_reaches_skips_of_both_strides_and_nothing_else",
-    ),
-    plant(
-        "the adversary looks through noise",
-        "search/bilevel.py",
-        "return cross_entropy(self.supernet(batch.x, mixtures, edge_weights), batch.y)",
-        "return cross_entropy(self.supernet(batch.x, mixtures, edge_weights, self.hooks(moment)), batch.y)",
-        HOOKS + "the_adversary_sees_no_noise",
-    ),
-    plant(
-        "drop-path does not reach the edges",
-        "nn/supernet.py",
-        "if hooks.edge is not None:",
-        "if False:",
-        HOOKS + "drop_path_reaches_every_edge_with_the_probability_of_the_epoch",
-    ),
-    plant(
-        "an operation's hook is told the wrong stride",
-        "nn/supernet.py",
-        "                stride=stride,\n            )",
-        "                stride=1,\n            )",
-        HOOKS + "the_hook_meets_every_operation_with_its_own_name_and_stride_in_both_steps",
-    ),
-    plant(
-        "noise draws from the stream of drop-path",
-        "search/bilevel.py",
-        'self.streams.generator("noise", device)',
-        'self.streams.generator("search drop-path", device)',
-        NEUTRAL + "switching_one_drawing_part_off_moves_the_stream_of_no_other[noise]",
-    ),
-    plant(
-        "the weight decay of the epoch does not reach SGD",
-        "search/bilevel.py",
-        'group["weight_decay"] = self.recipe.weights.weight_decay if weight_decay is None else weight_decay',
-        "pass",
-        HOOKS + "weight_decay_stands_still_rises_on_a_line_or_is_multiplied_up_to_its_limit",
-    ),
-]
-
-FAMILY = [*SECOND_ORDER, *SAMPLING, *PERTURBATION, *OUTPUTS]
+FAMILY = [*SECOND_ORDER, *SAMPLING, *PERTURBATION]

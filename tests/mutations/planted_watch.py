@@ -1,4 +1,4 @@
-"""Planted mistakes in stages, the stop rule, roll-backs, diagnostics and the checkpoints of all of them."""
+"""Planted mistakes in the stop rule, roll-backs, diagnostics and the checkpoints of all of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ DIAGNOSED = "tests/search/test_diagnostics.py::test_"
 RESUMED = "tests/search/test_family_resume.py::test_"
 HOOKS = "tests/search/test_hooks_wiring.py::test_"
 NEUTRAL = "tests/search/test_family_neutral.py::test_"
-GUARDS = "tests/search/test_family_guards.py::test_"
 
-NEW_STAGE = HOOKS + "a_new_stage_has_new_weights_new_alpha_new_optimisers_and_the_strongest_primitives"
 BY_HAND = WATCHED + "a_rise_by_hand_stops_with_the_cells_of_twelve_epochs_before"
 ROLLED = WATCHED + "a_roll_back_restores_weights_alpha_and_both_optimisers_and_raises_the_weight_decay"
 STOPPED = WATCHED + "a_search_that_stops_returns_the_cells_of_the_epoch_before_the_rise"
@@ -19,74 +17,6 @@ EIGENVALUE = DIAGNOSED + "the_eigenvalue_is_the_full_hessians_largest_plus_alpha
 LEFT_ALONE = DIAGNOSED + "the_eigenvalue_leaves_weights_alpha_gradients_and_statistics_alone"
 RESUMED_STAGE = RESUMED + "stages_resumed_within_each_of_them_and_at_their_ends_go_on_bit_for_bit[p-darts]"
 RESUMED_ADA = RESUMED + "roll_backs_resumed_before_and_after_them_with_states_pending_end_bit_for_bit[r-darts-ada]"
-
-STAGES = [
-    plant(
-        "a new stage keeps the old alpha",
-        "search/task.py",
-        "        self.search = self._build(stage=stage, kept=kept)\n\n    def _batches",
-        "        old = self.search\n        self.search = self._build(stage=stage, kept=kept)\n"
-        "        with torch.no_grad():\n            for name, alpha in self.search.arch.alpha.items():\n"
-        "                alpha.copy_(old.arch.alpha[name])\n\n    def _batches",
-        NEW_STAGE,
-    ),
-    plant(
-        "every stage starts from the same weights",
-        "search/task.py",
-        'name = "supernet" if stage == 0 else f"supernet of stage {stage}"',
-        'name = "supernet"',
-        NEW_STAGE,
-    ),
-    plant(
-        "stages keep the weakest primitives",
-        "methods/stages.py",
-        "top = order[:, -min(count, values.shape[-1]) :]",
-        "top = order[:, : min(count, values.shape[-1])]",
-        GUARDS + "the_strongest_of_what_is_left_are_kept " + NEW_STAGE,
-    ),
-    plant(
-        "a later stage takes back what an earlier one dropped",
-        "methods/stages.py",
-        "values = values.masked_fill(~present, -1.0)",
-        "pass",
-        GUARDS + "the_strongest_of_what_is_left_are_kept",
-    ),
-    plant(
-        "the supernet keeps operations that its edges dropped",
-        "nn/supernet.py",
-        "if p in allowed and (kept is None or kept[e][i])",
-        "if p in allowed",
-        NEW_STAGE,
-    ),
-    plant(
-        "stages do not grow",
-        "search/task.py",
-        "layers=recipe.search.layers + added,",
-        "layers=recipe.search.layers,",
-        HOOKS + "alpha_is_frozen_in_the_first_epochs_of_every_stage_and_the_learning_rate_starts_again",
-    ),
-    plant(
-        "alpha is frozen in the first stage only",
-        "search/bilevel.py",
-        "if moment.epoch >= self.recipe.frozen_epochs:",
-        "if epoch >= self.recipe.frozen_epochs:",
-        HOOKS + "alpha_is_frozen_in_the_first_epochs_of_every_stage_and_the_learning_rate_starts_again",
-    ),
-    plant(
-        "the skip limit is ignored",
-        "search/task.py",
-        "            self.recipe.derivation,\n",
-        "            type(self.recipe).__dataclass_fields__['derivation'].default_factory(),\n",
-        GUARDS + "a_search_derives_by_its_recipes_rule",
-    ),
-    plant(
-        "the strongest skip is struck first",
-        "methods/derivation.py",
-        "weakest = min(edges,",
-        "weakest = max(edges,",
-        GUARDS + "no_normal_cell_has_more_skips_than_the_limit_and_the_weakest_go_first",
-    ),
-]
 
 STOPS = [
     plant(
@@ -328,4 +258,4 @@ CHECKPOINTS = [
     ),
 ]
 
-WATCH = [*STAGES, *STOPS, *MEASURES, *CHECKPOINTS]
+WATCH = [*STOPS, *MEASURES, *CHECKPOINTS]

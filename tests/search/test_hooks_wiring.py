@@ -166,6 +166,7 @@ def test_alpha_is_frozen_in_the_first_epochs_of_every_stage_and_the_learning_rat
 
 def test_a_new_stage_has_new_weights_new_alpha_new_optimisers_and_the_strongest_primitives() -> None:
     task = quick_task(named("p-darts"))
+    stem = task.search.supernet.stem.first[0].weight.detach().clone()  # type: ignore[index]
     for epoch in (0, 1):
         for step in (0, 1):
             task.step(epoch, step)
@@ -190,6 +191,7 @@ def test_a_new_stage_has_new_weights_new_alpha_new_optimisers_and_the_strongest_
         patch.setattr(type(old), "step", noted)
         task.step(2, 0)
     assert task.search is not old
+    assert not torch.equal(stems[0], stem)
     assert not torch.equal(stems[0], old.supernet.stem.first[0].weight)  # type: ignore[index]
     assert not same(
         {n: a.detach() for n, a in task.search.arch.alpha.items()},

@@ -64,6 +64,9 @@ def test_a_rise_by_hand_stops_with_the_cells_of_twelve_epochs_before() -> None:
     assert watch.stopped is not None
     assert watch.stopped["genotype"] == {"epoch": 10}
     assert follow(Watch(R_DARTS_ES), iter([*flat, (22, 2.4)])) is None
+    # Epoch 22: 1.6 against 1, although it is only 1.18 times the average before it.
+    slow = [*flat[:8], (16, 1.3), (18, 1.6), (20, 1.9), (22, 2.2)]
+    assert follow(Watch(R_DARTS_ES), iter(slow)) == {"action": "stop", "detected": 22, "epoch": 10}
     assert follow(Watch(R_DARTS_ES), iter([*flat[:-1], (20, 2.6)])) is None
 
 
