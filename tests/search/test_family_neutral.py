@@ -120,7 +120,7 @@ def test_a_stop_rule_that_never_fires_changes_nothing_but_the_trace(
     assert same(found, outcome(quick_task(small(DARTS_V1, epochs=4))))
 
 
-@pytest.mark.parametrize("name", ["darts-v1", "gdas", "noisy-darts", "r-darts-dp", "pc-darts-gp"])
+@pytest.mark.parametrize("name", ["darts-v1", "gdas", "noisy-darts", "pc-darts-gp"])
 def test_diagnostics_change_neither_weights_nor_alpha_nor_cells_nor_streams(name: str) -> None:
     recipe = replace(named(name), diagnostics=Diagnostics(hessian_every=2, gap_every=1, gap_images=6))
     measured, without = quick_task(recipe), quick_task(named(name))
