@@ -172,14 +172,14 @@ MEASURES = [
     plant(
         "the Hessian moves the running statistics of batch norms",
         "search/diagnostics.py",
-        "    with undisturbed(search.supernet):\n        loss",
+        "    with frozen_statistics(search.supernet):\n        loss",
         "    if True:\n        loss",
         LEFT_ALONE,
     ),
     plant(
         "the discretisation gap moves the running statistics of batch norms",
         "search/diagnostics.py",
-        "    with undisturbed(search.supernet):\n        for",
+        "    with frozen_statistics(search.supernet):\n        for",
         "    if True:\n        for",
         DIAGNOSED + "the_gap_moves_no_statistics_no_weights_and_no_mode",
     ),
