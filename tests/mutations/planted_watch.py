@@ -22,8 +22,8 @@ STOPS = [
     plant(
         "the stop rule compares with the average before",
         "methods/hessian_stop.py",
-        "averages[-1] / averages[-1 - self.delta]",
-        "averages[-1] / averages[-2]",
+        "earlier = averages[-1 - self.delta]",
+        "earlier = averages[-2]",
         BY_HAND,
     ),
     plant(
@@ -201,7 +201,7 @@ MEASURES = [
     plant(
         "diagnostics move the noise that a space holds",
         "nn/statistics.py",
-        "noise.calls = count",
+        "noise.calls = calls",
         "pass",
         NEUTRAL + "diagnostics_do_not_move_the_noise_that_a_space_holds",
     ),
