@@ -108,7 +108,7 @@ def softmax_into_nodes(beta: Tensor, space: CellSpace) -> Tensor:
     Source: PC-DARTS, equation 4.
     """
     weights = torch.empty_like(beta)
-    for node in space.concat:
+    for node in space.inner:
         into = list(space.topology.into(node))
         weights = weights.index_copy(0, torch.tensor(into, device=beta.device), torch.softmax(beta[into], dim=0))
     return weights

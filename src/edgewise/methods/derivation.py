@@ -19,7 +19,9 @@ SKIP = "skip_connect"
 
 @dataclass(frozen=True)
 class TopEdges:
-    """For each node, the edges with the strongest primitive, each with that primitive; `none` never counts.
+    """For each node, the edges with the strongest primitive, each with that primitive.
+
+    `none` never counts, but in a space whose cells may carry it (NAS-Bench-201), where every edge stays.
 
     The strength is softmax(alpha), times softmax(beta) over the edges into the node where there is a beta. Equal
     strengths: the earlier edge, the earlier primitive.
@@ -37,12 +39,12 @@ class TopEdges:
             space: the space; says how many edges a node keeps.
             cell_type: which cell it is; this rule treats all alike.
         """
-        columns = [i for i, primitive in enumerate(space.primitives) if primitive != "none"]
+        columns = [i for i, primitive in enumerate(space.primitives) if primitive in space.derivable]
         best = [max(columns, key=lambda column, row=row: row[column]) for row in strengths.tolist()]
         edges = []
-        for node in space.concat:
+        for node in space.inner:
             ranked = sorted(space.topology.into(node), key=lambda e: -float(strengths[e, best[e]]))
-            for e in ranked[: space.edges_per_node]:
+            for e in ranked[: space.keeps(node)]:
                 edges.append(Edge(node, space.topology.edges[e][0], space.primitives[best[e]]))
         return Cell(space.topology.inputs, space.topology.nodes, tuple(edges), space.concat)
 

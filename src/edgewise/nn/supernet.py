@@ -73,6 +73,7 @@ class SearchCell(nn.Module):
     def __init__(self, space: CellSpace, place: CellPlace, *, k: int, kept: Kept | None = None) -> None:
         super().__init__()
         self.topology = space.topology
+        self.inner = space.inner
         self.concat = space.concat
         self.cell_type = place.cell_type
         self.preprocess = Preprocess(place, affine=False)
@@ -115,7 +116,7 @@ class SearchCell(nn.Module):
         """
         states = self.preprocess(before, previous)
         active = None if mixture.active is None else mixture.active.tolist()
-        for node in self.concat:
+        for node in self.inner:
             total: Tensor | None = None
             for e in self.topology.into(node):
                 source = self.topology.edges[e][0]

@@ -13,8 +13,8 @@ def random_genotype(space: CellSpace, rng: random.Random) -> Genotype:
     cells = {}
     for cell_type in space.cell_types:
         edges = []
-        for node in space.concat:
-            for index in sorted(rng.sample(space.topology.into(node), space.edges_per_node)):
+        for node in space.inner:
+            for index in sorted(rng.sample(space.topology.into(node), space.keeps(node))):
                 source = space.topology.edges[index][0]
                 edges.append(Edge(node, source, rng.choice(space.derivable_on(cell_type, index))))
         cells[cell_type] = Cell(space.topology.inputs, space.topology.nodes, tuple(edges), space.concat)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from math import prod
+from math import comb, prod
+from typing import Literal
 
 from edgewise.core.errors import ConfigError
 from edgewise.spaces.topology import Topology
@@ -20,8 +21,13 @@ class CellSpace:
         topology: every edge that a cell may use.
         primitives: the operations an edge may carry, in the order of alpha's columns.
         cell_types: the kinds of cell that are found together.
-        edges_per_node: how many incoming edges a node of a derived cell keeps.
+        edges_per_node: how many incoming edges a node of a derived cell keeps; None for all.
         free_concat: whether a cell may leave nodes out of its output.
+        repeats: whether a node may hear the same source twice.
+        derives_none: whether a derived cell may carry `none`.
+        output: "concat" of all inner nodes, or the "last" node alone.
+        skeleton: the network around the cells: "darts" (normal and reduction cells) or "nb201" (three stages of
+            one cell, residual blocks between).
         searchable: False for a space whose published cells can be read and trained, but not searched.
         allowed: per cell type, the primitives of each edge, where edges differ; None where each may carry all.
         summary: one line for `edgewise spaces ls`.
@@ -31,37 +37,56 @@ class CellSpace:
     topology: Topology
     primitives: tuple[str, ...]
     cell_types: tuple[str, ...] = ("normal", "reduce")
-    edges_per_node: int = 2
+    edges_per_node: int | None = 2
     free_concat: bool = False
+    repeats: bool = False
+    derives_none: bool = False
+    output: Literal["concat", "last"] = "concat"
+    skeleton: Literal["darts", "nb201"] = "darts"
     searchable: bool = True
     allowed: Mapping[str, tuple[tuple[str, ...], ...]] | None = field(default=None, hash=False)
     summary: str = ""
 
     @property
     def derivable(self) -> tuple[str, ...]:
-        """The primitives that a derived cell may carry: all but `none`."""
-        return tuple(primitive for primitive in self.primitives if primitive != "none")
+        """The primitives that a derived cell may carry: all, or all but `none`."""
+        return tuple(primitive for primitive in self.primitives if self.derives_none or primitive != "none")
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """All inner nodes."""
+        return tuple(range(self.topology.inputs, self.topology.inputs + self.topology.nodes))
 
     @property
     def concat(self) -> tuple[int, ...]:
-        """All inner nodes: what the output of a cell concatenates unless it says otherwise."""
-        return tuple(range(self.topology.inputs, self.topology.inputs + self.topology.nodes))
+        """The nodes that make up the output of a cell unless it says otherwise."""
+        return self.inner if self.output == "concat" else self.inner[-1:]
+
+    def keeps(self, node: int) -> int:
+        """How many incoming edges a node of a derived cell keeps."""
+        into = len(self.topology.into(node))
+        return into if self.edges_per_node is None else self.edges_per_node
 
     def on_edge(self, cell_type: str, edge: int) -> tuple[str, ...]:
         """The primitives that an edge may carry, in the order of alpha's columns."""
         return self.primitives if self.allowed is None else self.allowed[cell_type][edge]
 
     def derivable_on(self, cell_type: str, edge: int) -> tuple[str, ...]:
-        """The primitives that an edge of a derived cell may carry: all of the edge's but `none`."""
-        return tuple(primitive for primitive in self.on_edge(cell_type, edge) if primitive != "none")
+        """The primitives that an edge of a derived cell may carry."""
+        own = self.on_edge(cell_type, edge)
+        return tuple(primitive for primitive in own if self.derives_none or primitive != "none")
 
     def cells(self, cell_type: str | None = None) -> int:
         """How many different cells of a type (the first one unless named) can be derived."""
         name = cell_type or self.cell_types[0]
         total = 1
-        for node in self.concat:
+        for node in self.inner:
             choices = [len(self.derivable_on(name, edge)) for edge in self.topology.into(node)]
-            total *= sum(prod(kept) for kept in combinations(choices, self.edges_per_node))
+            if self.repeats:
+                # Unordered picks of (source, primitive) pairs, the same pair twice included.
+                total *= comb(sum(choices) + self.keeps(node) - 1, self.keeps(node))
+            else:
+                total *= sum(prod(kept) for kept in combinations(choices, self.keeps(node)))
         return total
 
 
@@ -86,6 +111,7 @@ AMOEBA = CellSpace(
     topology=Topology.dense(inputs=2, nodes=5),
     primitives=(*DARTS.primitives, "sep_conv_7x7", "conv_7x1_1x7"),
     free_concat=True,
+    repeats=True,
     searchable=False,
     summary="AmoebaNet in the operations of DARTS: 5 nodes, 10 primitives; read and trained, not searched",
 )
@@ -137,7 +163,19 @@ S4 = _robust("s4", ("noise", "sep_conv_3x3"), "S4 of RobustDARTS: noise and 3x3 
 # Source of S1-S4: Zela et al. 2020, §4.1, and spaces.py of the authors' code (the pairs of S1).
 ROBUST = (S1, S2, S3, S4)
 
-SPACES: dict[str, CellSpace] = {space.name: space for space in (DARTS, AMOEBA, *ROBUST)}
+NB201 = CellSpace(
+    name="nb201",
+    topology=Topology.dense(inputs=1, nodes=3),
+    primitives=("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
+    cell_types=("cell",),
+    edges_per_node=None,
+    derives_none=True,
+    output="last",
+    skeleton="nb201",
+    summary="NAS-Bench-201: 4 nodes, 6 edges, 5 primitives, one cell (Dong and Yang 2020)",
+)
+
+SPACES: dict[str, CellSpace] = {space.name: space for space in (DARTS, AMOEBA, *ROBUST, NB201)}
 
 
 def space(name: str) -> CellSpace:

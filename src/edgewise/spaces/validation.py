@@ -80,15 +80,15 @@ def cell_faults(cell: Cell, space: CellSpace, *, cell_type: str | None = None) -
     faults = [
         fault for edge in cell.edges for fault in _edge_faults(edge, space, cell_type or space.cell_types[0])
     ]
-    for node in space.concat:
+    for node in space.inner:
         count = len(cell.into(node))
-        if count != space.edges_per_node:
-            faults.append(f"node {node} has {count} incoming edges; expected {space.edges_per_node}")
+        if count != space.keeps(node):
+            faults.append(f"node {node} has {count} incoming edges; expected {space.keeps(node)}")
         sources = [edge.source for edge in cell.into(node)]
-        if len(set(sources)) != len(sources) and not space.free_concat:
+        if len(set(sources)) != len(sources) and not space.repeats:
             faults.append(f"node {node} takes the same source twice: {sources}")
     if space.free_concat:
-        outside = sorted(set(cell.concat) - set(space.concat))
+        outside = sorted(set(cell.concat) - set(space.inner))
         if outside or not cell.concat or len(set(cell.concat)) != len(cell.concat):
             faults.append(f"concat {list(cell.concat)} must name inner nodes, once each")
     elif cell.concat != space.concat:
@@ -99,15 +99,15 @@ def cell_faults(cell: Cell, space: CellSpace, *, cell_type: str | None = None) -
 def _edge_faults(edge: Edge, space: CellSpace, cell_type: str) -> list[str]:
     faults = []
     name = f"edge {edge.source}->{edge.target}"
-    if edge.primitive == "none":
+    if edge.primitive == "none" and not space.derives_none:
         faults.append(f"{name}: `none` can't stand in a derived cell")
     elif edge.primitive not in space.primitives:
         near = get_close_matches(edge.primitive, space.derivable, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(space.derivable)}"
         faults.append(f"{name}: unknown primitive {edge.primitive!r}; {hint}")
-    last = space.concat[-1]
+    last = space.inner[-1]
     if edge.target < space.topology.inputs or edge.target > last:
-        faults.append(f"{name}: the target must be an inner node, {space.concat[0]} to {last}")
+        faults.append(f"{name}: the target must be an inner node, {space.inner[0]} to {last}")
     elif edge.source >= edge.target:
         faults.append(f"{name}: the source must be an earlier node than the target")
     elif space.allowed is not None and edge.primitive in space.derivable:
