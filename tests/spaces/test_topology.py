@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.core.errors import ConfigError
-from edgewise.spaces import DARTS, Topology
-from edgewise.spaces.topology import longest_path
+from edgewise.spaces import DARTS, NB201, Cell, Edge, Topology
 from tests.spaces.strategies import steady, topologies
 
 EDGES = [(0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (0, 4), (1, 4), (2, 4), (3, 4)]
@@ -40,6 +39,14 @@ def test_the_edge_lengths_of_darts_are_those_of_the_thesis_figure_plus_a_constan
     assert list(DARTS.topology.lengths) == expected == [4, 4, 3, 3, 4, 2, 2, 3, 4, 1, 1, 2, 3, 4]
 
 
+def test_the_edges_of_nas_bench_201_their_lengths_and_groups_are_those_counted_by_hand():
+    topology = NB201.topology
+    assert topology.edges == ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+    assert topology.lengths == (3, 2, 3, 1, 2, 3)
+    assert topology.groups("in") == ((2, (1, 2)), (3, (3, 4, 5)))
+    assert topology.groups("out") == ((0, (0, 1, 3)), (1, (2, 4)))
+
+
 def test_a_node_is_as_deep_as_the_longest_way_from_an_input_and_as_high_as_the_longest_way_on():
     assert DARTS.topology.depths == (0, 0, 1, 2, 3, 4)
     assert DARTS.topology.heights == (4, 4, 3, 2, 1, 0)
@@ -59,7 +66,8 @@ def test_the_length_of_an_edge_is_that_of_the_longest_path_through_it(topology):
 @given(topologies())
 def test_the_depth_of_a_cell_is_its_longest_path_whatever_the_order_and_repeats_of_its_edges(topology):
     expected = max(len(path) - 1 for path in paths(topology))
-    assert longest_path(topology.inputs, topology.nodes, [*topology.edges, topology.edges[0]]) == expected
+    edges = tuple(Edge(target, source, "a") for source, target in [*topology.edges, topology.edges[0]])
+    assert Cell(topology.inputs, topology.nodes, edges, ()).depth == expected
 
 
 def test_in_groups_of_darts_are_the_edges_into_each_node():

@@ -3,13 +3,15 @@
 from edgewise.spaces.genotype import Cell, Edge, Genotype, describe_cell
 from edgewise.spaces.published import PUBLISHED, published
 from edgewise.spaces.sampling import random_genotype
-from edgewise.spaces.space import AMOEBA, DARTS, SPACES, CellSpace, space
+from edgewise.spaces.space import AMOEBA, DARTS, NASNET, NB201, SPACES, CellSpace, space
 from edgewise.spaces.topology import Direction, Topology
 from edgewise.spaces.validation import validate
 
 __all__ = [
     "AMOEBA",
     "DARTS",
+    "NASNET",
+    "NB201",
     "PUBLISHED",
     "SPACES",
     "Cell",

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core.errors import GenotypeError
-from edgewise.spaces.topology import longest_path
-
 FORMAT = "edgewise.genotype/1"
+NONE = "none"
 SKIPS = frozenset({"skip_connect"})
-POOLS = frozenset({"max_pool_3x3", "avg_pool_3x3"})
+POOLS = frozenset({"max_pool_3x3", "avg_pool_3x3", "max_pool_5x5", "max_pool_7x7"})
 
 
 @dataclass(frozen=True, order=True)
@@ -64,17 +63,26 @@ class Cell:
     @property
     def parametrised(self) -> int:
         """How many edges carry an operation with weights."""
-        return len(self.edges) - self.skips - self.pools
+        return len(self.connected) - self.skips - self.pools
+
+    @property
+    def connected(self) -> tuple[Edge, ...]:
+        """The edges that carry something: all but those with `none`."""
+        return tuple(edge for edge in self.edges if edge.primitive != NONE)
 
     @property
     def depth(self) -> int:
-        """The longest path from a cell input to a node, in edges."""
-        return longest_path(self.inputs, self.nodes, [(edge.source, edge.target) for edge in self.edges])
+        """The longest path from a cell input to a node, in edges; `none` connects nothing."""
+        depth = dict.fromkeys(range(self.inputs), 0)
+        for edge in self.connected:  # Sorted by target, so that a source is done before it is asked for.
+            if edge.source in depth:
+                depth[edge.target] = max(depth.get(edge.target, 0), depth[edge.source] + 1)
+        return max(depth.values(), default=0)
 
     @property
     def width(self) -> int:
-        """How many nodes hear a cell input directly."""
-        return len({edge.target for edge in self.edges if edge.source < self.inputs})
+        """How many nodes hear a cell input directly; `none` connects nothing."""
+        return len({edge.target for edge in self.connected if edge.source < self.inputs})
 
     def statistics(self) -> dict[str, int]:
         """Skips, pools, parametrised operations, depth and width, as the report prints them."""

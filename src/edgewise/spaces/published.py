@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgewise.core.errors import GenotypeError
 from edgewise.spaces.genotype import Cell, Genotype
+from edgewise.spaces.nb201 import from_string
 
 
 def _darts(
@@ -162,6 +163,56 @@ PUBLISHED: dict[str, Genotype] = {
         "AmoebaNet-A (Real et al. 2019), as written in genotypes.py of DARTS",
         space="amoeba",
         concat=((4, 5, 6), (3, 4, 6)),
+    ),
+    "NASNet": _darts(
+        [
+            ("sep_conv_5x5", 1),
+            ("sep_conv_3x3", 0),
+            ("sep_conv_5x5", 0),
+            ("sep_conv_3x3", 0),
+            ("avg_pool_3x3", 1),
+            ("skip_connect", 0),
+            ("avg_pool_3x3", 0),
+            ("avg_pool_3x3", 0),
+            ("sep_conv_3x3", 1),
+            ("skip_connect", 1),
+        ],
+        [
+            ("sep_conv_5x5", 1),
+            ("sep_conv_7x7", 0),
+            ("max_pool_3x3", 1),
+            ("sep_conv_7x7", 0),
+            ("avg_pool_3x3", 1),
+            ("sep_conv_5x5", 0),
+            ("skip_connect", 3),
+            ("avg_pool_3x3", 2),
+            ("sep_conv_3x3", 2),
+            ("max_pool_3x3", 1),
+        ],
+        "NASNet-A (Zoph et al. 2018), as written in genotypes.py of DARTS",
+        space="nasnet",
+        concat=((2, 3, 4, 5, 6), (4, 5, 6)),
+    ),
+    "NB201_ResNet": from_string(
+        "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|",
+        source="residual block, the baseline of NAS-Bench-201 (Dong and Yang 2020), ResNet_CODE of the authors' code",
+    ),
+    "NB201_DARTS": from_string(
+        "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|",
+        source="all skips, where DARTS ends in NAS-Bench-201 (Dong and Yang 2020): 54.30 % on CIFAR-10",
+    ),
+    "NB201_best_cifar10": from_string(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|",
+        source="highest test accuracy on CIFAR-10 in NAS-Bench-201 (Dong and Yang 2020), mean over seeds: 94.37 %",
+    ),
+    "NB201_best_cifar100": from_string(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+        source="highest test accuracy on CIFAR-100 in NAS-Bench-201 (Dong and Yang 2020), mean over seeds: 73.51 %",
+    ),
+    "NB201_best_imagenet16": from_string(
+        "|nor_conv_1x1~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+        source="highest test accuracy on ImageNet16-120 in NAS-Bench-201 (Dong and Yang 2020), mean over seeds: "
+        "47.31 %",
     ),
 }
 

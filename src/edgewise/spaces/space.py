@@ -117,6 +117,31 @@ AMOEBA = CellSpace(
 )
 
 
+NASNET = CellSpace(
+    name="nasnet",
+    topology=Topology.dense(inputs=2, nodes=5),
+    primitives=(
+        "skip_connect",
+        "conv_1x3_3x1",
+        "conv_1x7_7x1",
+        "dil_conv_3x3",
+        "avg_pool_3x3",
+        "max_pool_3x3",
+        "max_pool_5x5",
+        "max_pool_7x7",
+        "conv_1x1",
+        "conv_3x3",
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "sep_conv_7x7",
+    ),
+    free_concat=True,
+    repeats=True,
+    summary="NASNet: 2 inputs, 5 blocks of two inputs and two operations, 13 primitives (Zoph et al. 2018)",
+)
+# Source: Zoph et al. 2018, §3 (the list of operations); thesis, appendix A. A block is a node that adds its two edges.
+
+
 def _robust(name: str, primitives: tuple[str, ...], summary: str) -> CellSpace:
     return CellSpace(name, DARTS.topology, primitives, summary=summary)
 
@@ -175,7 +200,7 @@ NB201 = CellSpace(
     summary="NAS-Bench-201: 4 nodes, 6 edges, 5 primitives, one cell (Dong and Yang 2020)",
 )
 
-SPACES: dict[str, CellSpace] = {space.name: space for space in (DARTS, AMOEBA, *ROBUST, NB201)}
+SPACES: dict[str, CellSpace] = {space.name: space for space in (DARTS, AMOEBA, *ROBUST, NB201, NASNET)}
 
 
 def space(name: str) -> CellSpace:

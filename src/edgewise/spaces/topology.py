@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -89,8 +88,3 @@ class Topology:
         members = self.into if direction == "in" else self.out_of
         candidates = ((node, members(node)) for node in range(self.inputs + self.nodes))
         return tuple((node, group) for node, group in candidates if len(group) > 1)
-
-
-def longest_path(inputs: int, nodes: int, edges: Sequence[tuple[int, int]]) -> int:
-    """The longest path of a derived cell from a cell input to any node, in edges."""
-    return max(Topology(inputs, nodes, tuple(set(edges))).depths, default=0)
