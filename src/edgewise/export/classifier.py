@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from edgewise.core.errors import DataError
 from edgewise.export.facts import NetworkFacts
-from edgewise.nn.network import Network
+from edgewise.nn.build import AnyNetwork
 from edgewise.spaces.genotype import Genotype
 
 # Resizing and decoding leave the range by rounding; 0..255 by mistake leaves it by much more.
@@ -25,7 +25,7 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: Network, facts: NetworkFacts) -> None:
+    def __init__(self, network: AnyNetwork, facts: NetworkFacts) -> None:
         super().__init__()
         self.network = network
         self.facts = facts

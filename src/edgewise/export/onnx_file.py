@@ -18,7 +18,7 @@ from edgewise.core.errors import ExportError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, to_metadata
 from edgewise.export.weights import empty_network, fill, inference_weights
-from edgewise.nn.network import Network
+from edgewise.nn.build import AnyNetwork
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -44,7 +44,7 @@ class OnnxCheck:
     batches: tuple[int, ...]
 
 
-def export_onnx(network: Network, facts: NetworkFacts, path: Path | str, *, seed: int = 0) -> OnnxCheck:
+def export_onnx(network: AnyNetwork, facts: NetworkFacts, path: Path | str, *, seed: int = 0) -> OnnxCheck:
     """Writes a network as ONNX: float32 `images` [batch, C, H, W] in 0..1 to `logits` [batch, classes].
 
     The normalisation is part of the graph; class names, mean, std, image size and genotype are in the metadata.

@@ -16,11 +16,11 @@ from edgewise.core.errors import EdgewiseError, RunError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, from_metadata, to_metadata
 from edgewise.export.weights import empty_network, fill, inference_weights, misfits
-from edgewise.nn.network import Network
+from edgewise.nn.build import AnyNetwork
 from edgewise.spaces.genotype import Genotype
 
 
-def save_network(path: Path | str, network: Network, facts: NetworkFacts) -> None:
+def save_network(path: Path | str, network: AnyNetwork, facts: NetworkFacts) -> None:
     """Writes a network for inference: equal networks give equal files, byte for byte.
 
     Args:

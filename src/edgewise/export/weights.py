@@ -10,13 +10,14 @@ from torch import Tensor
 
 from edgewise.core.errors import ExportError
 from edgewise.export.facts import NetworkFacts
-from edgewise.nn.network import Network, NetworkSpec
+from edgewise.nn.build import AnyNetwork, build_network
+from edgewise.nn.network import NetworkSpec
 
 _SHOWN = 3
 AUXILIARY = "auxiliary."
 
 
-def inference_weights(network: Network, facts: NetworkFacts) -> dict[str, Tensor]:
+def inference_weights(network: AnyNetwork, facts: NetworkFacts) -> dict[str, Tensor]:
     """The weights and statistics of a network on the CPU, without those of the auxiliary head.
 
     Args:
@@ -51,16 +52,16 @@ def _plain(spec: NetworkSpec) -> NetworkSpec:
     return replace(spec, auxiliary=False)
 
 
-def empty_network(facts: NetworkFacts) -> Network:
+def empty_network(facts: NetworkFacts) -> AnyNetwork:
     """The network without its auxiliary head, its weights not yet there (on the meta device).
 
     Nothing is drawn: loading a network leaves every random stream where it was.
     """
     with torch.device("meta"):
-        return Network(facts.genotype, _plain(facts.spec)).float()
+        return build_network(facts.genotype, _plain(facts.spec)).float()
 
 
-def misfits(network: Network, weights: Mapping[str, Tensor]) -> list[str]:
+def misfits(network: AnyNetwork, weights: Mapping[str, Tensor]) -> list[str]:
     """In what `weights` differ from the weights that the network needs; empty if they fit."""
     wanted = network.state_dict()
     faults = []
@@ -76,7 +77,7 @@ def misfits(network: Network, weights: Mapping[str, Tensor]) -> list[str]:
     return faults[: _SHOWN + 1] + (["..."] if len(faults) > _SHOWN + 1 else [])
 
 
-def fill(network: Network, weights: Mapping[str, Tensor]) -> Network:
+def fill(network: AnyNetwork, weights: Mapping[str, Tensor]) -> AnyNetwork:
     """The `empty_network` with its weights, ready for inference; the tensors are taken over, not copied."""
     network.load_state_dict(weights, assign=True)
     return network.eval()

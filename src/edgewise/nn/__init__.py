@@ -1,6 +1,7 @@
 """Modules: operations, cells, the derived network, the supernet and its mixed operations, their cost."""
 
 from edgewise.nn.auxiliary import AuxiliaryHead
+from edgewise.nn.build import AnyNetwork, AnySupernet, build_network, build_supernet
 from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
 from edgewise.nn.drop_path import DropPath
@@ -8,6 +9,7 @@ from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.hooks import NO_HOOKS, EdgeHook, Hooks, OperationHook
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffle
 from edgewise.nn.mixture import Mixture
+from edgewise.nn.nb201 import NB201Network, NB201Supernet, ReductionBlock, stage_lengths
 from edgewise.nn.network import Network, NetworkSpec
 from edgewise.nn.operations import OPERATIONS, operation
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
@@ -18,6 +20,8 @@ from edgewise.nn.supernet import SearchCell, Supernet, SupernetSpec
 __all__ = [
     "NO_HOOKS",
     "OPERATIONS",
+    "AnyNetwork",
+    "AnySupernet",
     "AuxiliaryHead",
     "Cost",
     "DerivedCell",
@@ -27,16 +31,21 @@ __all__ = [
     "Hooks",
     "MixedOperation",
     "Mixture",
+    "NB201Network",
+    "NB201Supernet",
     "Network",
     "NetworkSpec",
     "OperationHook",
     "PartialChannelEdge",
+    "ReductionBlock",
     "ResidualNetwork",
     "SearchCell",
     "Stem",
     "StemName",
     "Supernet",
     "SupernetSpec",
+    "build_network",
+    "build_supernet",
     "channel_shuffle",
     "choose_stem",
     "count_params",
@@ -46,4 +55,5 @@ __all__ = [
     "operation",
     "reduction_layers",
     "residual_network_of_size",
+    "stage_lengths",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from edgewise.nn.drop_path import DropPath
+from edgewise.nn.edges import sum_nodes
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.operations import operation, relu_conv_norm
 from edgewise.spaces.genotype import Cell
@@ -113,20 +113,10 @@ class DerivedCell(nn.Module):
                 stride=2 if place.reduce and edge.source < cell.inputs else 1,
                 affine=True,
             )
-            for edge in cell.edges
+            for edge in cell.connected
         )
 
     def forward(self, before: Tensor, previous: Tensor, drop_path: DropPath | None) -> Tensor:
         """Maps both inputs to [B, C * len(concat), h, w]."""
-        states = self.preprocess(before, previous)
-        steps = iter(zip(self.cell.edges, self.operations, strict=True))
-        for node in range(self.cell.inputs, self.cell.inputs + self.cell.nodes):
-            total: Tensor | None = None
-            for edge, module in itertools.islice(steps, len(self.cell.into(node))):
-                out = module(states[edge.source])
-                if drop_path is not None and not isinstance(module, nn.Identity):
-                    out = drop_path(out)
-                total = out if total is None else total + out
-            if total is not None:
-                states.append(total)
+        states = sum_nodes(self.preprocess(before, previous), self.cell, self.operations, drop_path)
         return torch.cat([states[node] for node in self.cell.concat], dim=1)

@@ -1,4 +1,4 @@
-"""The derived network: stem, cells, classifier."""
+"""The derived network of normal and reduction cells: stem, cells, classifier."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class NetworkSpec:
 
     Args:
         channels: C of the first cell.
-        layers: number of cells; at least 3, so that both reductions have a place of their own.
+        layers: number of cells, at least 3. The reduction cells of DARTS' skeleton count; the residual blocks
+            between the stages of NAS-Bench-201 do not (15 layers are its N = 5).
         classes: number of classes.
         in_channels: 3 for RGB, 1 for grey.
         stem: `cifar`, `half` or `imagenet`.
-        auxiliary: whether there is an auxiliary head after the second reduction.
+        auxiliary: whether there is an auxiliary head after the second reduction cell.
     """
 
     channels: int
@@ -37,13 +38,15 @@ class NetworkSpec:
 
     def __post_init__(self) -> None:
         if self.layers < 3:
-            raise ConfigError(f"layers is {self.layers}: a network needs at least 3 cells, two of them reductions")
+            raise ConfigError(
+                f"layers is {self.layers}: a network needs at least 3 cells, one for each image size"
+            )
         if self.channels < 2 or self.channels % 2:
             raise ConfigError(f"channels is {self.channels}: a factorised reduction needs an even number")
 
 
 class Network(nn.Module):
-    """A discrete network built from a genotype.
+    """A discrete network built from a genotype of normal and reduction cells.
 
     Args:
         genotype: the cells; validated.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from edgewise.core.errors import GenotypeError
-from edgewise.nn.factorized import FactorizedReduction
+from edgewise.nn.factorized import FactorizedReduction, Pointwise
 from edgewise.nn.noise import Noise
 
 
@@ -23,13 +23,40 @@ class Zero(nn.Module):
         return x[:, :, :: self.stride, :: self.stride].mul(0.0)
 
 
-def relu_conv_norm(channels_in: int, channels_out: int, *, affine: bool) -> nn.Sequential:
-    """ReLU, 1x1 convolution, batch norm: brings a cell's input to the cell's channels."""
-    return nn.Sequential(
-        nn.ReLU(),
-        nn.Conv2d(channels_in, channels_out, 1, bias=False),
-        nn.BatchNorm2d(channels_out, affine=affine),
+class Subsample(nn.Module):
+    """Keeps every `stride`-th pixel of both sides."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps [B, C, H, W] to [B, C, ceil(H / stride), ceil(W / stride)]."""
+        return x[:, :, :: self.stride, :: self.stride]
+
+
+def relu_conv_norm(
+    channels_in: int, channels_out: int, kernel: int = 1, *, stride: int = 1, affine: bool, bias: bool = False
+) -> nn.Sequential:
+    """ReLU, convolution, batch norm.
+
+    A 1x1 convolution with stride 2 is computed as "subsample, then a matrix product", for the reason given at
+    `FactorizedReduction`.
+
+    Args:
+        channels_in: channels of the input.
+        channels_out: channels of the output.
+        kernel: its side, odd.
+        stride: 1 or 2.
+        affine: whether the batch norm has a scale and a shift.
+        bias: whether the convolution has a bias (no stride-2 1x1 convolution has one).
+    """
+    convolution: tuple[nn.Module, ...] = (
+        nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=bias),
     )
+    if kernel == 1 and stride > 1:
+        convolution = (Subsample(stride), Pointwise(channels_in, channels_out))
+    return nn.Sequential(nn.ReLU(), *convolution, nn.BatchNorm2d(channels_out, affine=affine))
 
 
 def _separable(channels: int, kernel: int, stride: int, *, dilation: int, affine: bool) -> list[nn.Module]:
@@ -62,7 +89,11 @@ def dilated_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn
 
 
 def factored_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Sequential:
-    """ReLU, 1 x k convolution, k x 1 convolution, batch norm."""
+    """ReLU, 1 x k convolution, k x 1 convolution, batch norm.
+
+    `conv_7x1_1x7`, as DARTS' code writes AmoebaNet's, and NASNet's `conv_1x7_7x1` are the same operation: both
+    begin with 1 x 7.
+    """
     return nn.Sequential(
         nn.ReLU(),
         nn.Conv2d(channels, channels, (1, kernel), (1, stride), (0, kernel // 2), bias=False),
@@ -71,24 +102,57 @@ def factored_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> n
     )
 
 
+def benchmark_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Sequential:
+    """ReLU, convolution, batch norm; the convolution has a bias where the batch norm has no shift.
+
+    The bias changes nothing, since the batch norm takes its mean out; it is in the authors' count of weights.
+
+    Source: NAS-Bench-201, cell_operations.py of the authors' code.
+    """
+    biased = not affine and stride == 1
+    return relu_conv_norm(channels, channels, kernel, stride=stride, affine=affine, bias=biased)
+
+
 def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
     return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels, affine=affine)
 
 
 Builder = Callable[[int, int, bool], nn.Module]
 
+
+def _max_pool(kernel: int) -> Builder:
+    return lambda channels, stride, affine: nn.MaxPool2d(kernel, stride, padding=kernel // 2)
+
+
+def _of_kernel(build: Callable[..., nn.Module], kernel: int) -> Builder:
+    return lambda channels, stride, affine: build(channels, kernel, stride, affine=affine)
+
+
+def plain_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Sequential:
+    """ReLU, convolution, batch norm."""
+    return relu_conv_norm(channels, channels, kernel, stride=stride, affine=affine)
+
+
 OPERATIONS: dict[str, Builder] = {
     "none": lambda channels, stride, affine: Zero(stride),
-    "max_pool_3x3": lambda channels, stride, affine: nn.MaxPool2d(3, stride, padding=1),
+    "max_pool_3x3": _max_pool(3),
+    "max_pool_5x5": _max_pool(5),
+    "max_pool_7x7": _max_pool(7),
     "avg_pool_3x3": lambda channels, stride, affine: nn.AvgPool2d(3, stride, padding=1, count_include_pad=False),
     "skip_connect": _skip,
-    "sep_conv_3x3": lambda channels, stride, affine: separable_conv(channels, 3, stride, affine=affine),
-    "sep_conv_5x5": lambda channels, stride, affine: separable_conv(channels, 5, stride, affine=affine),
-    "sep_conv_7x7": lambda channels, stride, affine: separable_conv(channels, 7, stride, affine=affine),
-    "dil_conv_3x3": lambda channels, stride, affine: dilated_conv(channels, 3, stride, affine=affine),
-    "dil_conv_5x5": lambda channels, stride, affine: dilated_conv(channels, 5, stride, affine=affine),
+    "sep_conv_3x3": _of_kernel(separable_conv, 3),
+    "sep_conv_5x5": _of_kernel(separable_conv, 5),
+    "sep_conv_7x7": _of_kernel(separable_conv, 7),
+    "dil_conv_3x3": _of_kernel(dilated_conv, 3),
+    "dil_conv_5x5": _of_kernel(dilated_conv, 5),
     "noise": lambda channels, stride, affine: Noise(stride),
-    "conv_7x1_1x7": lambda channels, stride, affine: factored_conv(channels, 7, stride, affine=affine),
+    "conv_7x1_1x7": _of_kernel(factored_conv, 7),
+    "conv_1x7_7x1": _of_kernel(factored_conv, 7),
+    "conv_1x3_3x1": _of_kernel(factored_conv, 3),
+    "conv_1x1": _of_kernel(plain_conv, 1),
+    "conv_3x3": _of_kernel(plain_conv, 3),
+    "nor_conv_1x1": _of_kernel(benchmark_conv, 1),
+    "nor_conv_3x3": _of_kernel(benchmark_conv, 3),
 }
 
 
@@ -104,7 +168,7 @@ def operation(primitive: str, channels: int, *, stride: int, affine: bool) -> nn
     Raises:
         GenotypeError: no operation has that name.
 
-    Source: DARTS, operations.py of the authors' code.
+    Source: DARTS, operations.py of the authors' code; NASNet §3; NAS-Bench-201 §2.1 (`nor_conv`).
     """
     if primitive not in OPERATIONS:
         raise GenotypeError(f"unknown primitive {primitive!r}; known: {', '.join(OPERATIONS)}")

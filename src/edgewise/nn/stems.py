@@ -25,15 +25,19 @@ class Stem(nn.Module):
     """The layers before the first cell.
 
     Args:
-        name: `cifar`: 3x3 convolution to 3 C channels and BN. `half`: the same with stride 2. `imagenet`: three
-            stride-2 convolutions; the first cell hears the results of the second and of the third.
+        name: `cifar`: 3x3 convolution to `multiplier` C channels and BN. `half`: the same with stride 2.
+            `imagenet`: three stride-2 convolutions; the first cell hears the results of the second and of the
+            third.
         in_channels: 3 for RGB, 1 for grey.
         channels: C, the channels of the first cell.
+        multiplier: see `name`.
 
     Source: DARTS, model.py of the authors' code (`half` is ours).
     """
 
-    def __init__(self, name: StemName, *, in_channels: int, channels: int) -> None:
+    def __init__(
+        self, name: StemName, *, in_channels: int, channels: int, multiplier: int = STEM_MULTIPLIER
+    ) -> None:
         super().__init__()
         self.name = name
         if name == "imagenet":
@@ -51,7 +55,7 @@ class Stem(nn.Module):
             )
             self.channels_out = channels
         else:
-            self.channels_out = STEM_MULTIPLIER * channels
+            self.channels_out = multiplier * channels
             stride = 2 if name == "half" else 1
             self.first = nn.Sequential(
                 nn.Conv2d(in_channels, self.channels_out, 3, stride=stride, padding=1, bias=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,14 +10,12 @@ from torch import Tensor, nn
 
 from edgewise.core.errors import ConfigError
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
+from edgewise.nn.edges import Kept, mix_nodes, mixed_edges
 from edgewise.nn.hooks import NO_HOOKS, Hooks
-from edgewise.nn.mixed import MixedOperation, PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.operations import operation
 from edgewise.nn.stems import Stem, StemName
 from edgewise.spaces.space import CellSpace
-
-Kept = Sequence[Sequence[bool]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,8 @@ class SupernetSpec:
 
     Args:
         channels: C of the first cell.
-        layers: number of cells, at least 3.
+        layers: number of cells, at least 3. The reduction cells of DARTS' skeleton count; the residual blocks
+            between the stages of NAS-Bench-201 do not (15 layers are its N = 5).
         classes: number of classes.
         in_channels: 3 for RGB, 1 for grey.
         stem: `cifar`, `half` or `imagenet`.
@@ -43,7 +42,7 @@ class SupernetSpec:
     def __post_init__(self) -> None:
         if self.layers < 3:
             raise ConfigError(
-                f"layers is {self.layers}: a supernet needs at least 3 cells, two of them reductions"
+                f"layers is {self.layers}: a supernet needs at least 3 cells, one for each image size"
             )
         if self.k < 1 or self.channels < 2 or self.channels % self.k or (self.channels // self.k) % 2:
             raise ConfigError(
@@ -72,30 +71,20 @@ class SearchCell(nn.Module):
 
     def __init__(self, space: CellSpace, place: CellPlace, *, k: int, kept: Kept | None = None) -> None:
         super().__init__()
-        self.topology = space.topology
-        self.inner = space.inner
-        self.concat = space.concat
+        self.space = space
         self.cell_type = place.cell_type
         self.preprocess = Preprocess(place, affine=False)
-        none_index = space.primitives.index("none") if "none" in space.primitives else None
-        self.edges = nn.ModuleList()
-        for e, (source, _) in enumerate(self.topology.edges):
-            stride = 2 if place.reduce and source < self.topology.inputs else 1
-            allowed = space.on_edge(place.cell_type, e)
-            modules = [
-                supernet_operation(p, place.channels // k, stride)
-                if p in allowed and (kept is None or kept[e][i])
-                else None
-                for i, p in enumerate(space.primitives)
-            ]
-            has_none = none_index is not None and modules[none_index] is not None
-            mixed = MixedOperation(
-                modules,
-                none_index=none_index if has_none else None,
-                primitives=space.primitives,
-                stride=stride,
-            )
-            self.edges.append(PartialChannelEdge(mixed, k=k, stride=stride))
+        self.edges = mixed_edges(
+            space,
+            place.cell_type,
+            channels=place.channels,
+            k=k,
+            kept=kept,
+            make=supernet_operation,
+            strides=[
+                2 if place.reduce and source < space.topology.inputs else 1 for source, _ in space.topology.edges
+            ],
+        )
 
     def forward(
         self,
@@ -114,26 +103,15 @@ class SearchCell(nn.Module):
             edge_weights: [edges], a factor for each edge, or None for 1.
             hooks: changes of outputs.
         """
-        states = self.preprocess(before, previous)
-        active = None if mixture.active is None else mixture.active.tolist()
-        for node in self.inner:
-            total: Tensor | None = None
-            for e in self.topology.into(node):
-                source = self.topology.edges[e][0]
-                row = None if active is None else active[e]
-                out = self.edges[e](states[source], mixture.weights[e], row, hooks.operation)
-                if hooks.edge is not None:
-                    out = hooks.edge(out)
-                if edge_weights is not None:
-                    out = edge_weights[e] * out
-                total = out if total is None else total + out
-            if total is not None:
-                states.append(total)
-        return torch.cat([states[node] for node in self.concat], dim=1)
+        inputs = self.preprocess(before, previous)
+        states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
+        return torch.cat([states[node] for node in self.space.concat], dim=1)
 
 
 class Supernet(nn.Module):
-    """The continuous network that holds every network of a space. It owns no architecture parameters.
+    """The continuous network that holds every network of a space of normal and reduction cells.
+
+    It owns no architecture parameters.
 
     Args:
         space: the space.

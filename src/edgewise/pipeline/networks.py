@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -14,9 +14,9 @@ from edgewise.data import Splits
 from edgewise.methods import Recipe
 from edgewise.nn import (
     Cost,
-    Network,
     NetworkSpec,
     StemName,
+    build_network,
     count_params,
     measure_cost,
     residual_network_of_size,
@@ -92,13 +92,11 @@ def build_candidate(
             )
         else:
             assert genotype is not None
-            network = Network(genotype, spec)
+            network = build_network(genotype, spec)
     cost = measure_cost(network, image_size=splits.image_size, in_channels=splits.channels)
     return Candidate(name, network, genotype, cost)
 
 
 def measure_size(genotype: Genotype, spec: NetworkSpec) -> int:
     """Number of weights of a derived network without its auxiliary head."""
-    network = Network(genotype, spec)
-    network.auxiliary = None
-    return count_params(network)
+    return count_params(build_network(genotype, replace(spec, auxiliary=False)))

@@ -16,7 +16,7 @@ from edgewise.core.progress import Progress
 from edgewise.core.provenance import now
 from edgewise.data import Augment, Splits
 from edgewise.export import NetworkFacts, export_onnx, load_network, save_network
-from edgewise.nn import Network, StemName
+from edgewise.nn import AnyNetwork, StemName
 from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import Settings
 from edgewise.report import write_report
@@ -142,7 +142,7 @@ def _note_cost(phase: str, context: Context) -> float:
     return seconds
 
 
-def network_facts(network: Network, splits: Splits) -> NetworkFacts:
+def network_facts(network: AnyNetwork, splits: Splits) -> NetworkFacts:
     """What a saved network carries with it."""
     return NetworkFacts(
         genotype=network.genotype,
@@ -155,7 +155,7 @@ def network_facts(network: Network, splits: Splits) -> NetworkFacts:
 
 
 def _save_network(network: nn.Module, context: Context) -> None:
-    assert isinstance(network, Network)
+    assert isinstance(network, AnyNetwork)
     save_network(context.folder.file(files.NETWORK), network, network_facts(network, context.splits))
 
 

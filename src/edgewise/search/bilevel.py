@@ -14,7 +14,7 @@ from edgewise.data import Batch, Batches
 from edgewise.methods import ArchParameters, ConflictMeter, Moment, Recipe
 from edgewise.methods.gradient import ArchGradient
 from edgewise.methods.schedule import START, cosine
-from edgewise.nn import NO_HOOKS, DropPath, Hooks, Mixture, OperationHook, Supernet, evaluation_mode
+from edgewise.nn import NO_HOOKS, AnySupernet, DropPath, Hooks, Mixture, OperationHook, evaluation_mode
 from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy
 from edgewise.search.step import ArchReport, StepReport
 
@@ -44,7 +44,7 @@ class BilevelSearch:
     def __init__(
         self,
         recipe: Recipe,
-        supernet: Supernet,
+        supernet: AnySupernet,
         arch: ArchParameters,
         streams: Streams,
         compute: Compute,

@@ -14,7 +14,7 @@ from edgewise.core.compute import Compute
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters
 from edgewise.methods.gradient import Weights
-from edgewise.nn import Hooks, Mixture, Supernet, frozen_statistics
+from edgewise.nn import AnySupernet, Hooks, Mixture, frozen_statistics
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SupernetProblem:
 
     def __init__(
         self,
-        supernet: Supernet,
+        supernet: AnySupernet,
         arch: ArchParameters,
         *,
         mixture: Callable[[], dict[str, Mixture]],

@@ -12,7 +12,7 @@ from edgewise.core.seeding import seeded
 from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Images, Splits, in_order
 from edgewise.methods import ArchParameters, Recipe, derive, strongest
-from edgewise.nn import StemName, Supernet, SupernetSpec
+from edgewise.nn import StemName, SupernetSpec, build_supernet
 from edgewise.search.bilevel import BilevelSearch, SearchBatches
 from edgewise.search.diagnostics import discretisation_gap, hessian_eigenvalue
 from edgewise.search.records import epoch_record, step_record
@@ -81,7 +81,7 @@ class SearchTask:
         name = "supernet" if stage == 0 else f"supernet of stage {stage}"
         present = None if kept is None else {cell: mask.tolist() for cell, mask in kept.items()}
         with seeded(self.streams.integer(name)):
-            supernet = Supernet(self.space, spec, present).to(compute.device)
+            supernet = build_supernet(self.space, spec, present).to(compute.device)
         arch = ArchParameters(
             self.space,
             beta=recipe.edge_normalisation is not None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core.errors import GenotypeError
+
 FORMAT = "edgewise.genotype/1"
 NONE = "none"
 SKIPS = frozenset({"skip_connect"})

@@ -195,7 +195,7 @@ PUBLISHED: dict[str, Genotype] = {
     ),
     "NB201_ResNet": from_string(
         "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|",
-        source="residual block, the baseline of NAS-Bench-201 (Dong and Yang 2020), ResNet_CODE of the authors' code",
+        source="ResNet, baseline of NAS-Bench-201 (Dong and Yang 2020), ResNet_CODE of the authors' code",
     ),
     "NB201_DARTS": from_string(
         "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|",
@@ -203,15 +203,15 @@ PUBLISHED: dict[str, Genotype] = {
     ),
     "NB201_best_cifar10": from_string(
         "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|",
-        source="highest test accuracy on CIFAR-10 in NAS-Bench-201 (Dong and Yang 2020), mean over seeds: 94.37 %",
+        source="best of NAS-Bench-201 (Dong and Yang 2020) on CIFAR-10's test images, mean over seeds: 94.37 %",
     ),
     "NB201_best_cifar100": from_string(
         "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
-        source="highest test accuracy on CIFAR-100 in NAS-Bench-201 (Dong and Yang 2020), mean over seeds: 73.51 %",
+        source="best of NAS-Bench-201 (Dong and Yang 2020) on CIFAR-100's test images, mean over seeds: 73.51 %",
     ),
     "NB201_best_imagenet16": from_string(
         "|nor_conv_1x1~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
-        source="highest test accuracy on ImageNet16-120 in NAS-Bench-201 (Dong and Yang 2020), mean over seeds: "
+        source="best of NAS-Bench-201 (Dong and Yang 2020) on ImageNet16-120's test images, mean over seeds: "
         "47.31 %",
     ),
 }

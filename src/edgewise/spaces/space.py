@@ -139,7 +139,7 @@ NASNET = CellSpace(
     repeats=True,
     summary="NASNet: 2 inputs, 5 blocks of two inputs and two operations, 13 primitives (Zoph et al. 2018)",
 )
-# Source: Zoph et al. 2018, §3 (the list of operations); thesis, appendix A. A block is a node that adds its two edges.
+# Source: Zoph et al. 2018, §3 (the list of operations); thesis, appendix A. A block is a node of two edges.
 
 
 def _robust(name: str, primitives: tuple[str, ...], summary: str) -> CellSpace:

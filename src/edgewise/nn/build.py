@@ -1,0 +1,50 @@
+"""From a space to the modules of its skeleton."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgewise.core.errors import ConfigError
+from edgewise.nn.edges import Kept
+from edgewise.nn.nb201 import NB201Network, NB201Supernet
+from edgewise.nn.network import Network, NetworkSpec
+from edgewise.nn.supernet import Supernet, SupernetSpec
+from edgewise.spaces.genotype import Genotype
+from edgewise.spaces.space import CellSpace, space
+from edgewise.spaces.validation import validate
+
+AnyNetwork = Network | NB201Network
+AnySupernet = Supernet | NB201Supernet
+
+NETWORKS: dict[str, type[AnyNetwork]] = {"darts": Network, "nb201": NB201Network}
+SUPERNETS: dict[str, type[AnySupernet]] = {"darts": Supernet, "nb201": NB201Supernet}
+
+
+def build_network(genotype: Genotype, spec: NetworkSpec) -> AnyNetwork:
+    """The derived network of a genotype, in the skeleton of its space.
+
+    Args:
+        genotype: the cells.
+        spec: the size.
+
+    Raises:
+        GenotypeError: the genotype does not fit its space.
+        ConfigError: the skeleton has no auxiliary head, and the spec asks for one.
+    """
+    return NETWORKS[space(validate(genotype).space).skeleton](genotype, spec)
+
+
+def build_supernet(space: CellSpace, spec: SupernetSpec, kept: Mapping[str, Kept] | None = None) -> AnySupernet:
+    """The supernet of a space, in the space's skeleton.
+
+    Args:
+        space: the space.
+        spec: the size.
+        kept: per cell type, [edges][primitives], which operations exist; None for all that the space allows.
+
+    Raises:
+        ConfigError: the space can't be searched.
+    """
+    if not space.searchable:
+        raise ConfigError(f"space {space.name} has no supernet: choose another (`edgewise spaces ls`)")
+    return SUPERNETS[space.skeleton](space, spec, kept)
