@@ -93,7 +93,7 @@ def test_non_finite_alphas_are_counted_and_their_edges_named(value):
     with pytest.raises(NonFiniteError) as caught:
         parameters.check_finite("at epoch 17")
     message = str(caught.value)
-    assert "alpha of the reduce cell has 3 non-finite entries of 112 at epoch 17 (edges 4, 9)" in message
+    assert "alpha of the reduction cell has 3 non-finite entries of 112 at epoch 17 (edges 4, 9)" in message
 
 
 def test_non_finite_betas_are_counted_and_their_edges_named():

@@ -14,7 +14,7 @@ import edgewise
 from edgewise.core import RunError
 from edgewise.data import Splits
 from edgewise.export import load_network
-from edgewise.pipeline import COLUMNS, summary_rows
+from edgewise.pipeline import summary_columns, summary_rows
 from edgewise.pipeline.networks import build_candidate, measure_size, network_spec
 from edgewise.pipeline.run import wanted_phases
 from edgewise.spaces import SPACES, Genotype
@@ -189,8 +189,9 @@ def test_the_run_says_what_it_is_on_and_what_each_network_reaches(whole) -> None
 
 
 def test_the_summary_has_a_row_for_each_network_with_its_figures(whole) -> None:
-    rows = summary_rows(whole.result.results)
-    assert [len(row) for row in rows] == [len(COLUMNS)] * 3
+    rows, heads = summary_rows(whole.result.results), summary_columns(whole.result.results)
+    assert heads == ("network", "normal cell", "reduction cell", "parameters", "multiply-adds", "test accuracy")
+    assert [len(row) for row in rows] == [len(heads)] * 3
     for row, entry in zip(rows, whole.result.results.values(), strict=True):
         assert f"{entry['params']:,}" in row
         assert f"{entry['top1']:.2%} of {entry['test_images']}" in row

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from edgewise.report.geometry import Box, Layout
 from edgewise.report.layout import lay_out
 from edgewise.spaces import DARTS, PUBLISHED, random_genotype
+from edgewise.spaces.nb201 import all_genotypes
 
+ALL_NB201 = list(all_genotypes())
 PUBLISHED_CELLS = [(name, cell) for name, genotype in PUBLISHED.items() for cell in genotype.cells]
 
 
@@ -31,6 +33,11 @@ def darts_cells(draw: st.DrawFn) -> dict[str, Any]:
 
 def cell_json(name: str, cell: str) -> dict[str, Any]:
     return PUBLISHED[name].to_dict()["cells"][cell]
+
+
+def connected(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """The edges that are drawn: all but those that carry `none`."""
+    return [edge for edge in cell["edges"] if edge["primitive"] != "none"]
 
 
 def faults(layout: Layout) -> list[str]:
@@ -71,6 +78,16 @@ def test_in_no_published_cell_does_anything_lie_on_something_else(name: str, cel
     assert faults(lay_out(cell_json(name, cell))) == []
 
 
+@pytest.mark.parametrize("index", range(0, 15625, 78))
+def test_in_no_cell_of_nas_bench_201_does_anything_lie_on_something_else(index: int) -> None:
+    cell = ALL_NB201[index].to_dict()["cells"]["cell"]
+    layout = lay_out(cell)
+    assert faults(layout) == []
+    assert len([line for line in layout.lines if line.target is not None]) == len(connected(cell))
+    x = {node.node: node.box.x for node in layout.nodes}
+    assert all(x[edge["source"]] < x[edge["target"]] for edge in connected(cell))
+
+
 def test_the_check_for_overlaps_sees_a_label_that_is_moved_onto_another() -> None:
     layout = lay_out(cell_json("PDARTS", "normal"))
     first = layout.lines[0]
@@ -86,9 +103,10 @@ def test_the_check_for_overlaps_sees_a_label_that_is_moved_onto_another() -> Non
 @pytest.mark.parametrize(("name", "cell"), PUBLISHED_CELLS)
 def test_nodes_stand_in_columns_by_their_longest_path_and_the_output_is_last(name: str, cell: str) -> None:
     drawn = cell_json(name, cell)
-    depth = {0: 0, 1: 0}
-    for node in range(2, 2 + drawn["nodes"]):
-        depth[node] = 1 + max(depth[e["source"]] for e in drawn["edges"] if e["target"] == node)
+    inputs = drawn["inputs"]
+    depth = dict.fromkeys(range(inputs), 0)
+    for node in range(inputs, inputs + drawn["nodes"]):
+        depth[node] = 1 + max(depth[e["source"]] for e in connected(drawn) if e["target"] == node)
     layout = lay_out(drawn)
     x = {node.node: node.box.x for node in layout.nodes}
     columns = sorted({x[node] for node in depth})
@@ -100,7 +118,7 @@ def test_nodes_stand_in_columns_by_their_longest_path_and_the_output_is_last(nam
 def test_every_edge_has_its_line_label_and_kind_and_every_concatenated_node_a_line(name: str, cell: str) -> None:
     drawn = cell_json(name, cell)
     lines = lay_out(drawn).lines
-    edges = sorted((e["source"], e["target"], e["primitive"]) for e in drawn["edges"])
+    edges = sorted((e["source"], e["target"], e["primitive"]) for e in connected(drawn))
     assert sorted((x.source, x.target, x.primitive) for x in lines if x.target is not None and x.label) == edges
     assert [x.source for x in lines if x.target is None and x.kind == "concat"] == drawn["concat"]
     kinds = [x.kind for x in lines]

@@ -387,7 +387,7 @@ def test_an_alpha_that_is_not_finite_is_named_with_its_edges(value) -> None:
         task.search.arch.alpha["reduce"][1, 7] = value
     with pytest.raises(
         NonFiniteError,
-        match=r"alpha of the reduce cell has 3 non-finite entries of 40 in epoch 5 \(edges 1, 3\)",
+        match=r"alpha of the reduction cell has 3 non-finite entries of 40 in epoch 5 \(edges 1, 3\)",
     ):
         task.check_finite(4)
 

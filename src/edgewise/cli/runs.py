@@ -231,8 +231,9 @@ def _resume(folder: Path, sets: list[str] | None) -> None:
 
 
 def _conclude(result: RunResult, progress: Progress) -> None:
-    from edgewise.pipeline import COLUMNS, summary_rows
+    from edgewise.pipeline import summary_columns, summary_rows
 
     if result.results:
-        progress.table("Tested once, after training with the same budget", COLUMNS, summary_rows(result.results))
+        heads, rows = summary_columns(result.results), summary_rows(result.results)
+        progress.table("Tested once, after training with the same budget", heads, rows)
     progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")

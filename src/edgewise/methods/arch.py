@@ -11,6 +11,7 @@ from edgewise.core.errors import NonFiniteError
 from edgewise.methods.relaxation import Relaxation
 from edgewise.methods.schedule import START, Moment
 from edgewise.nn.mixture import Mixture
+from edgewise.spaces.genotype import cell_name
 from edgewise.spaces.space import CellSpace
 
 
@@ -90,8 +91,8 @@ class ArchParameters(nn.Module):
                     rows = bad.view(bad.shape[0], -1).any(dim=1).nonzero().flatten().tolist()
                     edges = ", ".join(str(row) for row in rows)
                     raise NonFiniteError(
-                        f"{kind} of the {name} cell has {int(bad.sum())} non-finite entries of {bad.numel()} "
-                        f"{where} (edges {edges})"
+                        f"{kind} of the {cell_name(name)} has {int(bad.sum())} non-finite entries of "
+                        f"{bad.numel()} {where} (edges {edges})"
                     )
 
 

@@ -18,6 +18,8 @@ def citations(recipe: Recipe) -> tuple[Citation, ...]:
         "robust-darts": any((recipe.stop, recipe.adaptation, recipe.drop_path, recipe.weight_decay_ramp))
         or recipe.diagnostics.hessian_every > 0
         or recipe.space in ("s1", "s2", "s3", "s4"),
+        "nas-bench-201": recipe.space == "nb201",
+        "nasnet": recipe.space == "nasnet",
         "smooth-darts": recipe.perturbation is not None,
         "noisy-darts": recipe.noise is not None,
         "darts": second_order,

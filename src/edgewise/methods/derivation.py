@@ -51,12 +51,12 @@ class TopEdges:
 
 @dataclass(frozen=True)
 class SkipLimit:
-    """As `TopEdges`, with at most so many skip connections in the normal cell.
+    """As `TopEdges`, with at most so many skip connections in the normal cell, or in the only one there is.
 
     While there are more, the weakest of them is struck from its edge and the cell derived again.
 
     Args:
-        at_most: skip connections that the normal cell may keep.
+        at_most: skip connections that the cell may keep.
 
     Source: P-DARTS §3.3.2, train_search.py of the authors' code.
     """
@@ -67,7 +67,7 @@ class SkipLimit:
     def cell(self, strengths: Tensor, space: CellSpace, cell_type: str = "normal") -> Cell:
         """Derives one cell; see `TopEdges.cell`."""
         cell = TopEdges().cell(strengths, space, cell_type)
-        if cell_type != "normal" or SKIP not in space.primitives:
+        if cell_type != space.cell_types[0] or SKIP not in space.primitives:
             return cell
         column = space.primitives.index(SKIP)
         left = strengths.clone()

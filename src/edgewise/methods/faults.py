@@ -137,4 +137,10 @@ def _size_faults(recipe: Recipe) -> list[str]:
             f"train.channels = {odd} is odd, and a factorised reduction halves it: "
             f"set train.channels to {odd - 1} or {odd + 1}"
         )
+    space, auxiliary = SPACES.get(recipe.space), recipe.train.auxiliary
+    if space is not None and space.skeleton == "nb201" and auxiliary > 0:
+        faults.append(
+            f"train.auxiliary = {auxiliary}: networks of space {recipe.space} have no auxiliary head, as there is "
+            "no reduction cell to carry it: set train.auxiliary=0"
+        )
     return faults

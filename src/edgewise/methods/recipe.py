@@ -36,7 +36,7 @@ class SearchSettings:
         epochs: passes over the weights split.
         batch_size: images in a weights batch and in an arch batch.
         channels: C of the supernet.
-        layers: its cells.
+        layers: its cells, reduction cells included; in space nb201 the cells of its three stages together.
         arch_fraction: the share of the training images that trains alpha and beta.
         trace_steps: whether the trace also keeps a line for each step.
     """
@@ -78,13 +78,13 @@ class TrainSettings:
         epochs: passes over all training images.
         batch_size: images a batch.
         channels: C of the network.
-        layers: its cells.
+        layers: its cells; see `SearchSettings`.
         lr: SGD's learning rate at the start; cosine to `lr_min`, an epoch a step.
         lr_min: see `lr`.
         momentum: SGD's.
         weight_decay: SGD's.
         clip: largest gradient norm.
-        auxiliary: weight of the auxiliary head's loss; 0 for no head.
+        auxiliary: weight of the auxiliary head's loss; 0 for no head, as space nb201 needs it.
         drop_path: probability at the end; rises linearly from 0.
 
     Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.

@@ -20,7 +20,8 @@ class Stages:
     again. The edges keep the strongest primitives of the stage before. Warm-up counts in every stage.
 
     Args:
-        add_layers: per stage, how many cells more than `search.layers` the supernet has.
+        add_layers: per stage, how many cells more than `search.layers` the supernet has. In the skeleton of
+            NAS-Bench-201 they are spread over its three stages of cells.
         primitives: per stage, how many primitives an edge has; an edge that has fewer keeps them all.
 
     Source: P-DARTS §3.2, train_search.py of the authors' code: 5, 11 and 17 cells; 8, 5 and 3 primitives.

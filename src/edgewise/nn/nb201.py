@@ -109,7 +109,7 @@ class NB201Network(nn.Module):
         self.spec = spec
         if spec.auxiliary:
             raise ConfigError(
-                f"a network of space {genotype.space} has no auxiliary head, since no reduction cell is there to "
+                f"a network of space {genotype.space} has no auxiliary head, as there is no reduction cell to "
                 "carry it: set train.auxiliary to 0"
             )
         (cell,) = genotype.cells.values()

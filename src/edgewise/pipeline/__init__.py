@@ -5,10 +5,9 @@ from edgewise.pipeline.estimate import PhaseEstimate, duration, estimate
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
 from edgewise.pipeline.settings import Settings, resolve
-from edgewise.pipeline.summary import COLUMNS, summary_rows
+from edgewise.pipeline.summary import summary_columns, summary_rows
 
 __all__ = [
-    "COLUMNS",
     "PRESETS",
     "Options",
     "PhaseEstimate",
@@ -23,5 +22,6 @@ __all__ = [
     "run_search",
     "run_training",
     "start",
+    "summary_columns",
     "summary_rows",
 ]

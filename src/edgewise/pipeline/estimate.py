@@ -18,6 +18,7 @@ from edgewise.train import TrainTask
 STEPS = 10
 # A typical derived cell: the found one is not known yet.
 TYPICAL = "PC_DARTS_cifar"
+TYPICAL_OF = {"nb201": "NB201_ResNet", "nasnet": "NASNet"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def estimate(
         task = SearchTask(settings, splits, augment, stem=stem, seed=0, compute=compute)
         yield _estimate_search(task, settings, steps, compute)
     if command in ("run", "train"):
-        cells = genotype or published(TYPICAL)
+        cells = genotype or published(TYPICAL_OF.get(settings.space, TYPICAL))
         candidate = build_candidate("found", cells, settings, splits, stem=stem, seed=0)
         training = TrainTask(
             candidate.network, "found", settings.train, splits, train_augment, seed=0, compute=compute

@@ -21,7 +21,7 @@ from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import Settings
 from edgewise.report import write_report
 from edgewise.search import SearchTask
-from edgewise.spaces import Genotype, describe_cell
+from edgewise.spaces import Genotype, cell_name, describe_cell
 from edgewise.train import TrainTask, evaluate
 
 
@@ -88,7 +88,7 @@ def _search(context: Context) -> None:
     genotype = task.genotype()
     context.folder.write_text(files.GENOTYPE, genotype.to_json())
     for name, cell in genotype.cells.items():
-        context.progress.say(f"{name} cell: {describe_cell(cell.statistics())}")
+        context.progress.say(f"{cell_name(name)}: {describe_cell(cell.statistics())}")
 
 
 def _train(name: str, context: Context) -> None:

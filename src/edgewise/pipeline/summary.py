@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgewise.spaces import describe_cell
+from edgewise.spaces import cell_name, describe_cell
 
-COLUMNS = ("network", "normal cell", "reduction cell", "parameters", "multiply-adds", "test accuracy")
 NAMES = {"found": "found by the search", "random": "random cell, same space", "hand": "hand-made residual"}
+
+
+def summary_columns(results: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """The heads of the table: one for each cell type of the trained networks.
+
+    Args:
+        results: the content of results.json.
+    """
+    return ("network", *map(cell_name, _cell_types(results)), "parameters", "multiply-adds", "test accuracy")
 
 
 def summary_rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -18,15 +26,18 @@ def summary_rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
     """
     rows = []
     for name, entry in results.items():
-        cells = entry["cells"]
+        cells = entry["cells"] or {}
         rows.append(
             (
                 NAMES.get(name, name),
-                "-" if cells is None else describe_cell(cells["normal"]),
-                "-" if cells is None else describe_cell(cells["reduce"]),
+                *(describe_cell(cells[cell]) if cell in cells else "-" for cell in _cell_types(results)),
                 f"{entry['params']:,}",
                 f"{entry['macs'] / 1e6:,.2f} M",
                 f"{entry['top1']:.2%} of {entry['test_images']}",
             )
         )
     return rows
+
+
+def _cell_types(results: dict[str, dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(cell for entry in results.values() for cell in entry["cells"] or {}))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewise.report.figures import Axis, Figure, Series, Values, heatmap, lines, rounded
-from edgewise.report.tables import cell_name
+from edgewise.report.tables import short_cell_name
 
 Search = Sequence[Mapping[str, Any]]
 WHAT = {"conflict_rate": "conflict rate", "cosine": "mean cosine"}
@@ -77,7 +77,7 @@ def conflict_maps(search: Search) -> list[Figure]:
 
 def group_name(group: Mapping[str, Any], direction: str) -> str:
     """What a group is: the edges into or out of a node of a cell."""
-    return f"{cell_name(group['cell'])}, {'into' if direction == 'in' else 'out of'} {group['node']}"
+    return f"{short_cell_name(group['cell'])}, {'into' if direction == 'in' else 'out of'} {group['node']}"
 
 
 def _moments(state: Mapping[str, Any]) -> list[tuple[str, str, str]]:

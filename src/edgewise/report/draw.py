@@ -20,6 +20,8 @@ MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
 def draw_cell(cell_json: Mapping[str, Any], *, title: str) -> str:
     """Draws a cell: nodes in columns by longest path, operations on the edges, nothing overlapping.
 
+    Edges that carry `none` are left out.
+
     Args:
         cell_json: a cell of a genotype's JSON: inputs, nodes, edges, concat.
         title: the picture's name, for readers who can't see it.
@@ -49,7 +51,8 @@ def describe(layout: Layout) -> str:
     inputs = {node.node: node.text for node in layout.nodes if node.kind == "input"}
     words = [f"{inputs.get(line.source, line.source)} to {line.target}: {line.primitive}" for line in edges]
     outputs = [str(line.source) for line in layout.lines if line.target is None]
-    return "; ".join([*words, f"output: nodes {', '.join(outputs)} concatenated"])
+    output = f"nodes {', '.join(outputs)} concatenated" if len(outputs) > 1 else f"node {outputs[0]}"
+    return "; ".join([*words, f"output: {output}"])
 
 
 def _number(value: float) -> str:

@@ -12,8 +12,7 @@ from typing import Any
 
 from edgewise.report.geometry import Box, EdgeLine, Kind, Layout, NodeBox, Point
 from edgewise.report.placing import order, place
-from edgewise.spaces.genotype import POOLS, SKIPS
-from edgewise.spaces.topology import Topology
+from edgewise.spaces.genotype import NONE, POOLS, SKIPS
 
 CHARACTER = 6.6
 LABEL_PADDING = 14.0
@@ -63,11 +62,11 @@ class _Plan:
     def __init__(self, cell: Mapping[str, Any]) -> None:
         self.inputs: int = cell["inputs"]
         self.count = self.inputs + cell["nodes"]
-        self.edges = [(e["source"], e["target"], e["primitive"]) for e in cell["edges"]]
-        pairs = tuple(dict.fromkeys((source, target) for source, target, _ in self.edges))
-        depths = Topology(self.inputs, cell["nodes"], pairs).depths
-        # A node that hears nothing still stands right of the inputs.
-        depth = [d if node < self.inputs else max(d, 1) for node, d in enumerate(depths)]
+        self.edges = [(e["source"], e["target"], e["primitive"]) for e in cell["edges"] if e["primitive"] != NONE]
+        depth = [0] * self.inputs
+        for node in range(self.inputs, self.count):
+            # A node that hears nothing still stands right of the inputs.
+            depth.append(1 + max((depth[source] for source, target, _ in self.edges if target == node), default=0))
         self.output = self.count
         depth.append(max(depth) + 1)
         self.stations: list[_Station] = []
@@ -121,7 +120,7 @@ class _Plan:
 
 
 def lay_out(cell: Mapping[str, Any]) -> Layout:
-    """Places the nodes, operations and edges of a cell.
+    """Places the nodes, operations and edges of a cell; edges that carry `none` are left out.
 
     Args:
         cell: a cell of a genotype's JSON: inputs, nodes, edges, concat.
@@ -156,7 +155,7 @@ def _columns_across(
         steepest[at[a]] = max(steepest[at[a]], abs(y[a] - y[b]))
     x, sides = BORDER, []
     for c, column in enumerate(columns):
-        width = max(plan.stations[station].width for station in column)
+        width = max((plan.stations[station].width for station in column), default=0.0)
         sides.append((x, x + width))
         x += width + min(WIDEST_GAP, max(GAP, 0.35 * steepest[c]))
     return sides, sides[-1][1] + BORDER

@@ -7,8 +7,7 @@ from math import exp
 from typing import Any
 
 from edgewise.report.figures import Figure, heatmap, rounded
-from edgewise.report.tables import cell_name
-from edgewise.spaces import SPACES
+from edgewise.spaces import SPACES, cell_name
 
 Search = Sequence[Mapping[str, Any]]
 
@@ -81,13 +80,13 @@ def alpha_figures(search: Search) -> list[Figure]:
         top = max(p or 0.0 for epoch in epochs for row in epoch for p in row)
         figure = heatmap(
             f"alpha-{cell}",
-            f"Alpha, {cell_name(cell)} cell",
+            f"Alpha, {cell_name(cell)}",
             epochs[-1],
             rows=edge_names(last, len(epochs[-1])),
             columns=primitive_names(last, len(epochs[-1][0])),
             scale="@readable",
             limits=(0.0, top),
-            summary=f"Softmax of alpha for all edges and primitives, {cell_name(cell)} cell, at the chosen epoch",
+            summary=f"Softmax of alpha for all edges and primitives, {cell_name(cell)}, at the chosen epoch",
             hover="share",
         )
         figure.data[0] |= {"texttemplate": "%{z:.2f}", "textfont": {"size": 10}}
@@ -178,13 +177,13 @@ def beta_figures(search: Search) -> list[Figure]:
     return [
         heatmap(
             f"beta-{cell}",
-            f"Beta, {cell_name(cell)} cell",
+            f"Beta, {cell_name(cell)}",
             table,
             rows=edge_names(search[-1], len(table)),
             columns=None,
             scale="@sequential",
             limits=(0.0, top),
-            summary=f"Softmax of beta over the edges into each node of the {cell_name(cell)} cell, by epoch",
+            summary=f"Softmax of beta over the edges into each node of the {cell_name(cell)}, by epoch",
             hover="weight",
         )
         for cell, table in tables.items()

@@ -116,7 +116,7 @@ def place(
     before, after = _neighbours(links)
     near = {s: before.get(s, []) + after.get(s, []) for column in columns for s in column}
     gaps = [
-        [0.0] + [(heights[a] + heights[b]) / 2 + margin for a, b in itertools.pairwise(column)]
+        [0.0][: len(column)] + [(heights[a] + heights[b]) / 2 + margin for a, b in itertools.pairwise(column)]
         for column in columns
     ]
     y = [0.0] * len(heights)

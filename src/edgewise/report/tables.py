@@ -8,6 +8,7 @@ from typing import Any
 
 from edgewise.report.numbers import comparison, count, duration, interval, megabytes, percent
 from edgewise.report.record import RunRecord
+from edgewise.spaces import cell_name
 
 NAMES = {"found": "found by the search", "random": "random cell, same space", "hand": "hand-made residual"}
 # A space at which no line breaks.
@@ -25,14 +26,14 @@ class Table:
     plain: bool = False
 
 
-def cell_name(cell: str) -> str:
-    """What people call a cell type."""
+def short_cell_name(cell: str) -> str:
+    """What people call a cell type, in a word."""
     return {"reduce": "reduction"}.get(cell, cell)
 
 
 def cell_title(cell: str) -> str:
     """A cell type as a heading."""
-    return f"{cell_name(cell).capitalize()} cell"
+    return cell_name(cell).capitalize()
 
 
 def results_table(record: RunRecord) -> Table | None:
@@ -67,7 +68,7 @@ def results_table(record: RunRecord) -> Table | None:
         "training. The interval is the sampling error of the test images alone (Wilson). Multiply-adds: "
         "convolutions and linear layers, one image."
     )
-    return Table(caption, (*heads, *(f"{cell_name(cell)} cell" for cell in cell_types)), tuple(rows))
+    return Table(caption, (*heads, *map(cell_name, cell_types)), tuple(rows))
 
 
 def _name(name: str, record: RunRecord) -> str:

@@ -12,7 +12,7 @@ from edgewise.report.diagnostics import stopped, taken
 from edgewise.report.draw import draw_cell
 from edgewise.report.mixtures import chosen
 from edgewise.report.record import RunRecord
-from edgewise.report.tables import Table, cell_name, cell_title
+from edgewise.report.tables import Table, cell_title, short_cell_name
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def counts_table(record: RunRecord) -> Table | None:
     ]
     return Table(
         "Skips and pools among the derived edges of each epoch, and depth and width where they are recorded.",
-        ("epoch", *(cell_name(cell) for cell in cells)),
+        ("epoch", *map(short_cell_name, cells)),
         tuple(rows),
     )
 

@@ -1,6 +1,6 @@
 """What can be found: cell topology, primitives, edge lengths, genotype and its JSON. Data only, no torch."""
 
-from edgewise.spaces.genotype import Cell, Edge, Genotype, describe_cell
+from edgewise.spaces.genotype import Cell, Edge, Genotype, cell_name, describe_cell
 from edgewise.spaces.published import PUBLISHED, published
 from edgewise.spaces.sampling import random_genotype
 from edgewise.spaces.space import AMOEBA, DARTS, NASNET, NB201, SPACES, CellSpace, space
@@ -20,6 +20,7 @@ __all__ = [
     "Edge",
     "Genotype",
     "Topology",
+    "cell_name",
     "describe_cell",
     "published",
     "random_genotype",

@@ -96,6 +96,11 @@ class Cell:
         }
 
 
+def cell_name(cell_type: str) -> str:
+    """What people call a cell type: normal cell, reduction cell, or cell where there is only one."""
+    return {"reduce": "reduction cell", "cell": "cell"}.get(cell_type, f"{cell_type} cell")
+
+
 def describe_cell(statistics: Mapping[str, int]) -> str:
     """Skips, pools, parametrised operations and depth of `Cell.statistics`, in words."""
     return (
