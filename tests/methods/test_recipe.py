@@ -138,7 +138,7 @@ def test_a_k_of_0_is_refused_as_a_fault_of_the_recipe():
     assert "channels.k = 0" in faults(channels=PartialChannels(0))
 
 
-@pytest.mark.parametrize("space", ["amoeba", "nb201", "DARTS"])
+@pytest.mark.parametrize("space", ["amoeba", "nb301", "DARTS"])
 def test_a_space_that_is_unknown_or_not_searchable_is_refused_with_those_that_are(space):
     assert f"space '{space}' can't be searched: choose one of darts" in faults(space=space)
 
@@ -164,6 +164,13 @@ def test_an_odd_number_of_channels_in_training_is_refused_with_the_number_and_wh
     message = faults(train=TrainSettings(channels=35))
     assert "train.channels = 35 is odd" in message
     assert "36" in message
+
+
+def test_an_auxiliary_head_is_refused_in_nas_bench_201_with_what_to_do():
+    message = faults(space="nb201", train=TrainSettings(auxiliary=0.4))
+    assert "train.auxiliary = 0.4: networks of space nb201 have no auxiliary head" in message
+    assert "set train.auxiliary=0" in message
+    assert replace(PC_DARTS, space="nb201", train=TrainSettings(auxiliary=0.0)).space == "nb201"
 
 
 def test_all_faults_of_a_recipe_are_told_at_once():
@@ -194,6 +201,9 @@ def test_a_recipe_cites_its_method_first_and_each_source_once():
         ("pc-darts", DARTS_V1, {"channels": PartialChannels(2)}),
         ("thesis", DARTS_V1, {"projection": Projection()}),
         ("fractalnet", replace(DARTS_V1, train=TrainSettings(drop_path=0.0)), {"train": TrainSettings()}),
+        ("robust-darts", DARTS_V1, {"space": "s2"}),
+        ("nasnet", DARTS_V1, {"space": "nasnet"}),
+        ("nas-bench-201", DARTS_V1, {"space": "nb201", "train": TrainSettings(auxiliary=0.0)}),
         ("googlenet", replace(DARTS_V1, train=TrainSettings(auxiliary=0.0)), {"train": TrainSettings()}),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from edgewise.spaces import AMOEBA, DARTS, Cell, CellSpace, Edge, Genotype, Topology
+from edgewise.spaces import AMOEBA, DARTS, NASNET, NB201, Cell, CellSpace, Edge, Genotype, Topology
 
 steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A property test that does not depend on how busy the machine is."""
@@ -26,10 +26,10 @@ def topologies(draw: st.DrawFn) -> Topology:
 def cells(draw: st.DrawFn, space: CellSpace) -> Cell:
     """Valid cells of a space."""
     edges = []
-    for node in space.concat:
-        sources = st.integers(0, node - 1)
-        two = draw(st.lists(sources, min_size=2, max_size=2, unique=not space.free_concat))
-        edges += [Edge(node, source, draw(st.sampled_from(space.derivable))) for source in two]
+    for node in space.inner:
+        sources, count = st.integers(0, node - 1), space.keeps(node)
+        kept = draw(st.lists(sources, min_size=count, max_size=count, unique=not space.repeats))
+        edges += [Edge(node, source, draw(st.sampled_from(space.derivable))) for source in kept]
     concat = space.concat
     if space.free_concat:
         concat = tuple(draw(st.lists(st.sampled_from(space.concat), min_size=1, unique=True)))
@@ -39,7 +39,7 @@ def cells(draw: st.DrawFn, space: CellSpace) -> Cell:
 
 @st.composite
 def genotypes(draw: st.DrawFn) -> Genotype:
-    """Valid genotypes of either built-in space, with any text as their source."""
-    space = draw(st.sampled_from([DARTS, AMOEBA]))
+    """Valid genotypes of every built-in topology, with any text as their source."""
+    space = draw(st.sampled_from([DARTS, AMOEBA, NB201, NASNET]))
     both = {name: draw(cells(space)) for name in space.cell_types}
     return Genotype(space.name, both, draw(st.none() | st.text()))

@@ -46,6 +46,26 @@ def test_statistics_of_the_published_darts_cells_are_those_counted_by_hand():
     assert published("PDARTS").cells["normal"].depth == 3
 
 
+def test_none_counts_as_nothing_in_the_statistics_of_a_cell():
+    block = published("NB201_ResNet").cells["cell"]
+    assert block.statistics() == {"skips": 2, "pools": 0, "parametrised": 2, "depth": 3, "width": 2}
+    assert [edge.primitive for edge in block.connected].count("none") == 0
+    assert len(block.connected) == 4
+
+
+def test_a_path_that_does_not_begin_at_a_cell_input_has_no_depth():
+    cut = (Edge(1, 0, "none"), Edge(2, 0, "none"), Edge(2, 1, "skip_connect"))
+    last = (Edge(3, 0, "skip_connect"), Edge(3, 1, "none"), Edge(3, 2, "skip_connect"))
+    cell = Cell(1, 3, (*cut, *last), (3,))
+    assert cell.depth == 1
+    assert cell.width == 1
+
+
+def test_large_max_pools_count_as_pools():
+    pairs = [("max_pool_5x5", 0), ("max_pool_7x7", 1), ("max_pool_3x3", 0), ("avg_pool_3x3", 1)]
+    assert Cell.from_pairs(pairs, (2, 3)).pools == 4
+
+
 def test_nodes_that_hear_only_inner_nodes_do_not_count_as_width():
     cell = Cell.from_pairs([("skip_connect", source) for source in (0, 1, 2, 2)], (2, 3))
     assert cell.width == 1
@@ -101,7 +121,7 @@ def test_a_published_genotype_is_valid_and_names_its_source(name):
 
 
 def test_all_published_genotypes_differ():
-    assert len(set(PUBLISHED.values())) == len(PUBLISHED) == 6
+    assert len(set(PUBLISHED.values())) == len(PUBLISHED) == 12
 
 
 def test_an_unknown_published_name_is_refused_with_the_known_ones():

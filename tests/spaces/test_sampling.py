@@ -7,18 +7,21 @@ from collections import Counter
 
 import pytest
 
-from edgewise.spaces import AMOEBA, DARTS, random_genotype, validate
+from edgewise.spaces import AMOEBA, DARTS, NASNET, NB201, random_genotype, validate
 
 DRAWS = 1000
 
 
-@pytest.mark.parametrize("space", [DARTS, AMOEBA], ids=lambda s: s.name)
-def test_a_random_genotype_is_valid_and_has_no_none(space):
+@pytest.mark.parametrize("space", [DARTS, AMOEBA, NASNET, NB201], ids=lambda s: s.name)
+def test_a_random_genotype_is_valid_and_has_none_only_in_nas_bench_201(space):
     rng = random.Random(3)
+    found = Counter()
     for _ in range(100):
         genotype = random_genotype(space, rng)
         assert validate(genotype) == genotype
-        assert all(edge.primitive != "none" for cell in genotype.cells.values() for edge in cell.edges)
+        found.update(edge.primitive for cell in genotype.cells.values() for edge in cell.edges)
+    assert set(found) == set(space.derivable)
+    assert ("none" in found) is (space is NB201)
 
 
 def test_the_same_seed_draws_the_same_genotypes_and_another_seed_others():

@@ -9,7 +9,7 @@ from itertools import combinations, product
 import pytest
 
 from edgewise.core.errors import ConfigError
-from edgewise.spaces import AMOEBA, DARTS, SPACES, CellSpace, Topology, space
+from edgewise.spaces import AMOEBA, DARTS, NASNET, NB201, SPACES, CellSpace, Topology, space
 
 
 def test_darts_has_14_edges_and_its_primitives_in_the_authors_order():
@@ -56,8 +56,64 @@ def test_an_unknown_space_is_refused_with_the_known_ones():
         space("dart")
 
 
-def test_darts_and_the_spaces_of_robust_darts_can_be_searched_and_amoeba_can_not():
-    assert [s.name for s in SPACES.values() if s.searchable] == ["darts", "s1", "s2", "s3", "s4"]
+def test_every_space_but_amoeba_can_be_searched():
+    assert [s.name for s in SPACES.values() if s.searchable] == [
+        "darts",
+        "s1",
+        "s2",
+        "s3",
+        "s4",
+        "nb201",
+        "nasnet",
+    ]
+    assert not AMOEBA.searchable
+
+
+def test_nas_bench_201_has_15625_cells_of_six_edges_that_all_stay():
+    assert NB201.cells() == 15_625 == 5**6
+    assert [NB201.keeps(node) for node in NB201.inner] == [1, 2, 3]
+    assert NB201.cell_types == ("cell",)
+    assert NB201.concat == (3,)
+    assert (
+        NB201.derivable
+        == NB201.primitives
+        == (
+            "none",
+            "skip_connect",
+            "nor_conv_1x1",
+            "nor_conv_3x3",
+            "avg_pool_3x3",
+        )
+    )
+
+
+def test_nasnet_has_the_13_primitives_of_its_paper_and_5_nodes_of_two_edges_with_repeats():
+    assert set(NASNET.primitives) == {
+        "skip_connect",
+        "conv_1x7_7x1",
+        "conv_1x3_3x1",
+        "avg_pool_3x3",
+        "max_pool_3x3",
+        "max_pool_5x5",
+        "max_pool_7x7",
+        "conv_1x1",
+        "conv_3x3",
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "sep_conv_7x7",
+        "dil_conv_3x3",
+    }
+    assert len(NASNET.primitives) == 13
+    assert [NASNET.keeps(node) for node in NASNET.inner] == [2] * 5
+    assert NASNET.repeats
+    assert NASNET.free_concat
+
+
+def test_with_repeats_every_unordered_pair_of_source_and_primitive_counts_once():
+    small = CellSpace("small", Topology.dense(1, 2), ("skip_connect", "sep_conv_3x3"), repeats=True)
+    first = {tuple(sorted(pair)) for pair in product(product(range(1), range(2)), repeat=2)}
+    second = {tuple(sorted(pair)) for pair in product(product(range(2), range(2)), repeat=2)}
+    assert small.cells() == len(first) * len(second) == 3 * 10
 
 
 def test_importing_spaces_reading_a_genotype_and_drawing_one_imports_no_torch():

@@ -45,6 +45,33 @@ def test_a_primitive_like_no_other_is_refused_with_the_known_ones():
     assert "unknown primitive 'zzz'; known: max_pool_3x3, avg_pool_3x3, skip_connect" in message
 
 
+def nb201_refusal(**changes: Any) -> str:
+    """The message for a residual block with the second edge into node 3 of its cell changed."""
+    broken = data("NB201_ResNet")
+    broken["cells"]["cell"]["edges"][4] |= changes
+    return refusal(broken)
+
+
+def test_every_node_of_a_nas_bench_201_cell_must_hear_each_earlier_one_once():
+    broken = data("NB201_ResNet")
+    del broken["cells"]["cell"]["edges"][4]
+    assert "cells.cell: node 3 has 2 incoming edges; expected 3" in refusal(broken)
+    assert "node 3 takes the same source twice: [0, 0, 2]" in nb201_refusal(source=0)
+
+
+def test_a_primitive_of_another_space_is_refused_in_nas_bench_201_and_its_output_is_the_last_node():
+    assert "unknown primitive 'sep_conv_3x3'" in nb201_refusal(primitive="sep_conv_3x3")
+    broken = data("NB201_ResNet")
+    broken["cells"]["cell"]["concat"] = [1, 2, 3]
+    assert "cells.cell: concat is [1, 2, 3]; expected [3]" in refusal(broken)
+
+
+def test_none_is_no_primitive_of_nasnet():
+    broken = data("NASNet")
+    broken["cells"]["normal"]["edges"][0]["primitive"] = "none"
+    assert "`none` can't stand in a derived cell" in refusal(broken)
+
+
 def test_none_is_refused_in_a_derived_cell():
     assert "edge 0->4: `none` can't stand in a derived cell" in edge_refusal(primitive="none")
 
@@ -144,7 +171,7 @@ def test_data_that_are_no_object_are_refused_with_their_type(value):
     assert f"found {type(value).__name__!r}" in refusal(value)
 
 
-@pytest.mark.parametrize("space", ["nb201", None, ["darts"]])
+@pytest.mark.parametrize("space", ["nb301", None, ["darts"]])
 def test_an_unknown_space_is_refused_with_the_known_ones(space):
     message = refusal({**data(), "space": space})
     assert repr(space) in message
