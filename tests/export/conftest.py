@@ -9,7 +9,7 @@ import torch
 
 from edgewise.core.seeding import seeded
 from edgewise.export import NetworkFacts
-from edgewise.nn import Network, NetworkSpec
+from edgewise.nn import AnyNetwork, NetworkSpec, build_network
 from edgewise.spaces import DARTS, Genotype, random_genotype
 
 
@@ -21,7 +21,7 @@ def make(
     classes: int = 4,
     stem: str = "cifar",
     auxiliary: bool = False,
-) -> tuple[Network, NetworkFacts]:
+) -> tuple[AnyNetwork, NetworkFacts]:
     """A network whose batch norms have seen images, and its facts."""
     genotype = genotype or random_genotype(DARTS, random.Random(3))
     spec = NetworkSpec(
@@ -33,7 +33,7 @@ def make(
         auxiliary=auxiliary,
     )
     with seeded(1):
-        network = Network(genotype, spec).train()
+        network = build_network(genotype, spec).train()
         network(torch.randn(8, channels, size, size))
     names = tuple(f"class {i}" for i in range(classes))
     means, stds = (0.4, 0.5, 0.6)[:channels], (0.2, 0.25, 0.3)[:channels]
@@ -41,7 +41,7 @@ def make(
 
 
 @pytest.fixture
-def made() -> tuple[Network, NetworkFacts]:
+def made() -> tuple[AnyNetwork, NetworkFacts]:
     return make()
 
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from edgewise.core import ExportError
-from edgewise.export import Classifier, export_onnx, latency
+from edgewise.export import Classifier, export_onnx, latency, load_network, save_network
 from edgewise.export.onnx_file import check_onnx
-from edgewise.spaces import DARTS, Cell, Edge, Genotype, published
+from edgewise.spaces import DARTS, NASNET, Cell, Edge, Genotype, published
+from edgewise.spaces.nb201 import from_string
 from tests.export.conftest import images, make
 
 
@@ -83,8 +84,45 @@ def test_every_primitive_is_exported_at_even_and_odd_sides(size, channels, stem,
     assert export_onnx(network, facts, tmp_path / "n.onnx").scale > 0
 
 
+def all_of_nasnet() -> Genotype:
+    """A genotype of NASNet in which every primitive stands in both cells, as far as five nodes have room."""
+    rows = (NASNET.primitives[:10], (*NASNET.primitives[3:], "conv_1x1")[-10:])
+    cells = {
+        name: Cell.from_pairs([(p, i % 2) for i, p in enumerate(row)], (3, 6))
+        for name, row in zip(NASNET.cell_types, rows, strict=True)
+    }
+    return Genotype("nasnet", cells)
+
+
+@pytest.mark.parametrize("size", [8, 15])
+def test_every_primitive_of_nasnet_is_exported_at_even_and_odd_sides(size, tmp_path):
+    genotype = all_of_nasnet()
+    assert {edge.primitive for cell in genotype.cells.values() for edge in cell.edges} == set(NASNET.primitives)
+    network, facts = make(genotype, size=size)
+    assert export_onnx(network, facts, tmp_path / "n.onnx").scale > 0
+
+
+@pytest.mark.parametrize("size", [8, 15])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|none~0|skip_connect~1|nor_conv_3x3~2|",
+        "|none~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|none~2|",
+    ],
+)
+def test_cells_of_nas_bench_201_are_exported_at_even_and_odd_sides_dead_edges_and_zeros_included(
+    text, size, tmp_path
+):
+    network, facts = make(from_string(text), size=size)
+    assert export_onnx(network, facts, tmp_path / "n.onnx").scale > 0
+    save_network(tmp_path / "n.safetensors", network, facts)
+    x = images(facts)
+    back = load_network(tmp_path / "n.safetensors")
+    assert torch.equal(back(x), Classifier(network, facts).eval()(x))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("genotype", ["PC_DARTS_cifar", "AmoebaNet"])
+@pytest.mark.parametrize("genotype", ["PC_DARTS_cifar", "AmoebaNet", "NASNet", "NB201_best_cifar10"])
 def test_published_cells_are_exported_with_the_imagenet_stem_and_100_classes(genotype, tmp_path):
     network, facts = make(published(genotype), size=224, classes=100, stem="imagenet")
     assert export_onnx(network, facts, tmp_path / "n.onnx").scale > 0

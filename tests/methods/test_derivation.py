@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from edgewise.core.errors import NonFiniteError
-from edgewise.methods import ArchParameters, Softmax, TopEdges, derive
-from edgewise.spaces import DARTS, Edge, Genotype, validate
+from edgewise.methods import ArchParameters, SkipLimit, Softmax, TopEdges, derive
+from edgewise.spaces import DARTS, NASNET, NB201, Edge, Genotype, validate
+from edgewise.spaces.nb201 import to_string
 
 NONE, MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = range(8)
 
@@ -128,3 +129,51 @@ def test_nothing_is_derived_from_non_finite_parameters(kind):
         getattr(parameters, kind)["normal"][5] = float("nan")
     with pytest.raises(NonFiniteError, match=rf"{kind} of the normal cell .*when the cells were derived"):
         found(parameters)
+
+
+def nb201_arch(rows: list[list[float]]) -> ArchParameters:
+    parameters = ArchParameters(NB201, beta=False, generator=torch.Generator())
+    with torch.no_grad():
+        parameters.alpha["cell"].copy_(torch.tensor(rows))
+    return parameters
+
+
+def row(*, strongest: int, second: int = 2) -> list[float]:
+    """Alpha of an edge on which one primitive is strongest and another comes next."""
+    return [3.0 if i == strongest else 2.0 if i == second else 0.0 for i in range(5)]
+
+
+def test_in_nas_bench_201_every_edge_stays_with_its_strongest_primitive_none_included():
+    parameters = nb201_arch([row(strongest=i) for i in (0, 1, 3, 4, 0, 1)])
+    genotype = validate(derive(NB201, parameters, Softmax(), TopEdges()))
+    assert to_string(genotype) == (
+        "|none~0|+|skip_connect~0|nor_conv_3x3~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
+    )
+
+
+def test_the_skip_limit_holds_in_the_only_cell_of_nas_bench_201_and_the_strongest_skips_stay():
+    rows = [row(strongest=1) for _ in range(6)]
+    for e, extra in enumerate([0.5, 0.1, 0.4, 0.2, 0.3, 0.0]):
+        rows[e][1] += extra
+    genotype = validate(derive(NB201, nb201_arch(rows), Softmax(), SkipLimit(2)))
+    assert to_string(genotype) == (
+        "|skip_connect~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|nor_conv_1x1~1|nor_conv_1x1~2|"
+    )
+    assert derive(NB201, nb201_arch(rows), Softmax(), TopEdges()).cells["cell"].skips == 6
+
+
+def test_the_skip_limit_leaves_the_reduction_cell_of_darts_alone():
+    parameters = arch()
+    with torch.no_grad():
+        for alpha in parameters.alpha.values():
+            alpha[:, SKIP] = 1.0
+    cells = derive(DARTS, parameters, Softmax(), SkipLimit(2)).cells
+    assert (cells["normal"].skips, cells["reduce"].skips) == (2, 8)
+
+
+def test_a_cell_of_nasnet_keeps_two_edges_a_node_and_concatenates_all_nodes():
+    parameters = ArchParameters(NASNET, beta=False, generator=torch.Generator().manual_seed(1))
+    genotype = validate(derive(NASNET, parameters, Softmax(), TopEdges()))
+    for cell in genotype.cells.values():
+        assert [len(cell.into(node)) for node in NASNET.inner] == [2] * 5
+        assert cell.concat == (2, 3, 4, 5, 6)

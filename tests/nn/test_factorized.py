@@ -15,7 +15,7 @@ from edgewise.nn import FactorizedReduction
 
 CHILD = """
 import torch
-from edgewise.nn import FactorizedReduction, MixedOperation, PartialChannelEdge
+from edgewise.nn import FactorizedReduction, MixedOperation, PartialChannelEdge, operation
 
 torch.manual_seed(0)
 cases = [(FactorizedReduction(i, o, affine=False), i) for i, o in ((1, 2), (2, 2), (4, 4), (4, 2))]
@@ -26,6 +26,12 @@ for module, channels in cases:
         module(x).square().sum().backward()
         assert torch.isfinite(x.grad).all() and all(torch.isfinite(p.grad).all() for p in module.parameters())
         module.zero_grad()
+for name in ("conv_1x1", "nor_conv_1x1"):
+    module = operation(name, 2, stride=2, affine=False)
+    for _ in range(60):
+        x = torch.randn(64, 2, 16, 16).contiguous(memory_format=torch.channels_last).requires_grad_()
+        module(x).square().sum().backward()
+        assert torch.isfinite(x.grad).all()
 edge = PartialChannelEdge(partial, k=4, stride=2)
 for _ in range(60):
     x = torch.randn(64, 16, 16, 16).contiguous(memory_format=torch.channels_last).requires_grad_()

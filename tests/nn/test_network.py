@@ -8,7 +8,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from edgewise.core.errors import ConfigError, GenotypeError
-from edgewise.nn import AuxiliaryHead, DerivedCell, Network, NetworkSpec, Stem, choose_stem, reduction_layers
+from edgewise.nn import (
+    AuxiliaryHead,
+    DerivedCell,
+    Network,
+    NetworkSpec,
+    Stem,
+    choose_stem,
+    count_params,
+    reduction_layers,
+)
 from edgewise.nn.cell import CellPlace, plan_cells
 from edgewise.spaces import Cell, Edge, Genotype, published
 
@@ -178,3 +187,34 @@ def test_an_invalid_genotype_makes_no_network():
     cell = Cell.from_pairs([("sep_conv_3x3", 0), ("none", 1)] * 4, (2, 3, 4, 5))
     with pytest.raises(GenotypeError, match="`none`"):
         Network(Genotype("darts", {"normal": cell, "reduce": cell}), NetworkSpec(channels=4, layers=3, classes=2))
+
+
+def weights_of_an_edge(primitive: str, channels: int, stride: int) -> int:
+    """Weights of an operation of NASNet-A or AmoebaNet-A, counted by hand."""
+    norm = 2 * channels
+    if primitive.startswith("sep_conv"):
+        return 2 * (int(primitive[-1]) ** 2 * channels + channels**2 + norm)
+    if primitive == "conv_7x1_1x7":
+        return 2 * 7 * channels**2 + norm
+    return channels**2 + norm if (primitive, stride) == ("skip_connect", 2) else 0
+
+
+@pytest.mark.parametrize("name", ["NASNet", "AmoebaNet"])
+def test_a_published_network_of_five_nodes_has_the_weights_counted_by_hand(name):
+    cells, channels = published(name).cells, 36
+    total = 27 * 3 * channels + 2 * 3 * channels
+    before = previous = 3 * channels
+    for layer in range(20):
+        reduces = layer in (6, 13)
+        cell = cells["reduce" if reduces else "normal"]
+        channels *= 2 if reduces else 1
+        total += (before + previous) * channels + 4 * channels
+        total += sum(
+            weights_of_an_edge(edge.primitive, channels, 2 if reduces and edge.source < 2 else 1)
+            for edge in cell.edges
+        )
+        before, previous = previous, len(cell.concat) * channels
+    total += 10 * previous + 10
+    with torch.device("meta"):
+        net = Network(published(name), NetworkSpec(channels=36, layers=20, classes=10))
+    assert count_params(net) == total

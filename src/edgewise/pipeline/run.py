@@ -21,8 +21,9 @@ from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, AugmentSettings, Splits, load
-from edgewise.nn import StemName, choose_stem
+from edgewise.nn import StemName, build_network, choose_stem
 from edgewise.pipeline.estimate import estimate
+from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.phases import Context, run_phase
 from edgewise.pipeline.settings import Settings
 from edgewise.spaces import Genotype
@@ -105,6 +106,9 @@ def start(
     RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite)
     splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
     facts = _facts(settings, splits, options, compute, command)
+    if genotype is not None:
+        with torch.device("meta"):
+            build_network(genotype, network_spec(settings, splits, facts["stem"]))
     with RunFolder.create(out, overwrite=options.overwrite) as folder:
         folder.write_text(files.RECIPE, to_toml(settings))
         folder.update_run(facts)
