@@ -177,3 +177,25 @@ def test_an_estimate_counts_the_steps_that_the_run_will_do(splits) -> None:
     assert (training.epochs, training.steps) == (2, 4)
     assert "search.epochs=3" in SETS
     assert "train.epochs=2" in SETS
+
+
+@pytest.mark.parametrize(("space", "name"), [("darts", "PC_DARTS_cifar"), ("nb201", "NB201_ResNet")])
+def test_while_the_cells_are_unknown_a_published_network_of_the_runs_space_is_measured(
+    splits, monkeypatch, space, name
+) -> None:
+    measured = []
+    clock = Clock()
+
+    def training(network, *args, **kwargs):
+        measured.append(network.genotype)
+        return FakeTask(clock, {0: 2.0})
+
+    monkeypatch.setattr(MODULE, "TrainTask", training)
+    settings = small(f"space={space}", "train.auxiliary=0")
+    augment = Augment.resolve(settings.augment, splits)
+    compute = Compute("cpu")
+    parts = estimate(
+        settings, splits, augment=augment, train_augment=augment, stem="cifar", compute=compute, command="train"
+    )
+    assert len(list(parts)) == 1
+    assert measured == [published(name)]
