@@ -121,6 +121,19 @@ def test_cells_of_nas_bench_201_are_exported_at_even_and_odd_sides_dead_edges_an
     assert torch.equal(back(x), Classifier(network, facts).eval()(x))
 
 
+def test_a_network_with_noise_is_saved_exported_and_loaded(tmp_path):
+    cell = Cell.from_pairs([("noise", 0), ("sep_conv_3x3", 1)] * 4, (2, 3, 4, 5))
+    network, facts = make(Genotype("s4", {"normal": cell, "reduce": cell}), size=8)
+    assert export_onnx(network, facts, tmp_path / "n.onnx").scale > 0
+    save_network(tmp_path / "n.safetensors", network, facts)
+    before = torch.get_rng_state()
+    back = load_network(tmp_path / "n.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert back.network.cells[0].operations[0].seed == network.cells[0].operations[0].seed
+    x = images(facts)
+    assert torch.equal(back(x), Classifier(network, facts).eval()(x))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("genotype", ["PC_DARTS_cifar", "AmoebaNet", "NASNet", "NB201_best_cifar10"])
 def test_published_cells_are_exported_with_the_imagenet_stem_and_100_classes(genotype, tmp_path):

@@ -16,6 +16,7 @@ TRAIN = "tests/train/test_task.py::test_"
 TEST = "tests/train/test_evaluate.py::test_"
 BY_HAND = "tests/methods/test_projection_by_hand.py::test_"
 ORDER = "tests/methods/test_projection_order.py::test_"
+NB201 = "tests/nn/test_nb201.py::test_"
 LOOP = "tests/core/test_loop.py::test_"
 
 PINNED = GOLDEN + "three_steps_give_the_pinned_numbers"
@@ -274,15 +275,54 @@ NETWORKS = [
     ),
     plant(
         "identity edges are dropped too",
-        "nn/cell.py",
+        "nn/edges.py",
         "if drop_path is not None and not isinstance(module, nn.Identity):",
         "if drop_path is not None:",
         TRAIN + "an_identity_edge_is_never_dropped",
     ),
     plant(
+        "the last stages of NAS-Bench-201 get the cells that are left over",
+        "nn/nb201.py",
+        "(stage < layers % STAGES)",
+        "(stage >= STAGES - layers % STAGES)",
+        NB201 + "cells_are_spread_over_the_stages_and_the_first_stages_get_what_is_left",
+    ),
+    plant(
+        "a cell of NAS-Bench-201 outputs its first inner node",
+        "nn/nb201.py",
+        "drop_path)[self.cell.concat[0]]",
+        "drop_path)[1]",
+        NB201 + "a_node_is_the_sum_of_its_edges_and_the_output_is_the_last_node",
+    ),
+    plant(
+        "a node of a derived cell that hears nothing is left out, and later nodes take its number",
+        "nn/edges.py",
+        "        states.append(torch.zeros_like(states[0]) if total is None else total)",
+        "        if total is not None:\n            states.append(total)",
+        NB201
+        + "a_supernet_with_a_cells_one_hot_mixture_is_the_network_of_that_cell "
+        + NB201
+        + "a_cell_of_none_gives_zeros_and_a_network_of_it_still_learns",
+    ),
+    plant(
+        "the limit on skips knows the normal cell alone",
+        "methods/derivation.py",
+        "if cell_type != space.cell_types[0] or",
+        'if cell_type != "normal" or',
+        "tests/methods/test_derivation.py::test_the_skip_limit_holds_in_the_only_cell_of_nas_bench_201_and_the_"
+        "strongest_skips_stay",
+    ),
+    plant(
+        "a searched convolution of NAS-Bench-201 has no bias",
+        "nn/operations.py",
+        "biased = not affine and stride == 1",
+        "biased = False",
+        NB201 + "the_supernet_of_the_benchmarks_size_has_1692826_weights",
+    ),
+    plant(
         "`none` is derived",
         "methods/derivation.py",
-        'if primitive != "none"]',
+        "if primitive in space.derivable]",
         "if primitive]",
         SEARCH + "none_is_never_derived_however_strong_it_is",
     ),

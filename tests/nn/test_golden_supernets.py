@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from edgewise.methods import ArchParameters, Softmax, TopEdges, derive
 from edgewise.nn import Supernet, SupernetSpec, count_params
-from edgewise.spaces import DARTS, Cell
+from edgewise.spaces import DARTS, SPACES, Cell
 from tests.nn.golden import fill, images, parameters
 
 
@@ -79,3 +79,10 @@ def test_cells_are_derived_as_the_authors_derive_them(golden, case, method, beta
 def test_a_supernet_has_the_authors_number_of_weights(layers, k, params):
     with torch.device("meta"):
         assert count_params(Supernet(DARTS, SupernetSpec(channels=16, layers=layers, classes=10, k=k))) == params
+
+
+@pytest.mark.parametrize(("space", "params"), [("s1", 405_146), ("s2", 665_466), ("s3", 665_466), ("s4", 624_506)])
+def test_a_supernet_of_robust_darts_has_the_authors_number_of_weights(space, params):
+    with torch.device("meta"):
+        net = Supernet(SPACES[space], SupernetSpec(channels=16, layers=8, classes=10))
+    assert count_params(net) == params

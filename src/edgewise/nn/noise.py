@@ -22,7 +22,8 @@ class Noise(nn.Module):
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
-        self.seed = int(torch.randint(2**31, ()))
+        # A module without data (on the meta device) draws nothing: its state is loaded into it.
+        self.seed = 0 if torch.empty(()).is_meta else int(torch.randint(2**31, ()))
         self.calls = 0
 
     def forward(self, x: Tensor) -> Tensor:
