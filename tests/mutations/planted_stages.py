@@ -54,16 +54,16 @@ OUTPUTS = [
     ),
     plant(
         "drop-path does not reach the edges",
-        "nn/supernet.py",
+        "nn/edges.py",
         "if hooks.edge is not None:",
         "if False:",
         HOOKS + "drop_path_reaches_every_edge_with_the_probability_of_the_epoch",
     ),
     plant(
         "an operation's hook is told the wrong stride",
-        "nn/supernet.py",
-        "                stride=stride,\n            )",
-        "                stride=1,\n            )",
+        "nn/edges.py",
+        "            stride=stride,\n        )",
+        "            stride=1,\n        )",
         HOOKS + "the_hook_meets_every_operation_with_its_own_name_and_stride_in_both_steps",
     ),
     plant(
@@ -115,7 +115,7 @@ STAGES = [
     ),
     plant(
         "the supernet keeps operations that its edges dropped",
-        "nn/supernet.py",
+        "nn/edges.py",
         "if p in allowed and (kept is None or kept[e][i])",
         "if p in allowed",
         NEW_STAGE,

@@ -23,7 +23,6 @@ from edgewise.report.diagnostics import (
 from edgewise.report.mixtures import alpha_edge_figure, alpha_figures, alpha_values
 from edgewise.report.record import read_record
 from edgewise.report.timeline import make_timeline
-from edgewise.spaces import DARTS, SPACES
 from tests.report.factory import Made, make_folder, write_lines
 from tests.report.reading import Page
 
@@ -310,7 +309,7 @@ def test_edges_of_a_space_that_the_report_does_not_know_are_numbered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = of(tmp_path, Made())
-    monkeypatch.delitem(SPACES, DARTS.name)
+    monkeypatch.setattr("edgewise.report.cosines.SPACES", {})
     cosines = make_cosines(search)
     assert cosines is not None
     assert cosines.figures["Normal cell"][0].layout["xaxis"]["ticktext"] == ["edge 0", "edge 1"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgewise.report.curves import ACCURACY
 from edgewise.report.figures import Axis, Figure, Series, Values, epoch_axis, lines, log_axis, rounded
-from edgewise.report.tables import Table, cell_name, cell_title
+from edgewise.report.tables import Table, cell_title, short_cell_name
 
 Search = Sequence[Mapping[str, Any]]
 KINDS = {"parametrised": "solid", "pool": "dot", "skip": "dash", "none": "dashdot"}
@@ -131,7 +131,7 @@ def count_figures(search: Search) -> list[Figure]:
         if key not in search[-1]:
             continue
         series = [
-            Series(cell_name(cell), colour, [record.get(key, {}).get(cell) for record in search], dash)
+            Series(short_cell_name(cell), colour, [record.get(key, {}).get(cell) for record in search], dash)
             for cell, (colour, dash) in zip(search[-1][key], CELL_COLOURS, strict=False)
         ]
         axis = Axis(unit, "d", {"rangemode": "tozero", "dtick": step})
@@ -186,7 +186,7 @@ def stages_table(search: Search) -> Table | None:
     heads = ("stage", "epochs", "cells of the supernet")
     return Table(
         "Every stage has a new supernet and new alpha; edges keep the strongest primitives of the stage before.",
-        (*heads, *(f"primitives an edge, {cell_name(cell)}" for cell in search[-1]["alpha"])),
+        (*heads, *(f"primitives an edge, {short_cell_name(cell)}" for cell in search[-1]["alpha"])),
         tuple(rows),
     )
 
