@@ -21,9 +21,9 @@ def is_nats(path: Path) -> bool:
 def nats_cells(path: Path) -> Mapping[str, Sequence[Any]]:
     """The columns of a table, from NATS-Bench's own files; takes minutes.
 
-    Accuracies are means over the benchmark's seeds. As its authors do, CIFAR-10's validation accuracy is that of the
-    network trained on half of the training images (`cifar10-valid`), its test accuracy that of the one trained on
-    all of them.
+    Accuracies are means over the benchmark's seeds. As its authors do, CIFAR-10's validation accuracy is that of
+    the network trained on half of the training images (`cifar10-valid`), its test accuracy that of the one trained
+    on all of them.
 
     Args:
         path: the folder `NATS-tss-v1_0-...-simple`, or the file `NATS-tss-v1_0-....pickle.pbz2`.

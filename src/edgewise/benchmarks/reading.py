@@ -35,8 +35,8 @@ def read_cells(path: Path) -> tuple[dict[str, Sequence[Any]], Callable[[int], st
     if kind in (".parquet", ".pq"):
         return _read_parquet(path), lambda row: f"{path}, row {row}"
     raise DataError(
-        f"{path}: expected a table in .csv or .parquet, found {path.suffix or 'no ending'}; NATS-Bench's own files "
-        "are read where their name begins with NATS-tss"
+        f"{path}: expected a table in .csv or .parquet, found {path.suffix or 'no ending'}; NATS-Bench's own "
+        "files are read where their name begins with NATS-tss"
     )
 
 

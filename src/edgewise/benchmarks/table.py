@@ -48,8 +48,8 @@ class Table:
     """All architectures of NAS-Bench-201 with their accuracies; look-ups take microseconds.
 
     Columns of a file: `index` (whole number, the benchmark's), `arch` (the published string), `params` and `flops`
-    (whole numbers, CIFAR-10 network), `n_seeds_valid` (trainings that were averaged), and the accuracies in percent,
-    `{cifar10|cifar100|imagenet16}_{valid|test}` after 200 epochs, the same with `_e12` after 12 epochs.
+    (whole numbers, CIFAR-10 network), `n_seeds_valid` (trainings that were averaged), and the accuracies in
+    percent, `{cifar10|cifar100|imagenet16}_{valid|test}` after 200 epochs, the same with `_e12` after 12 epochs.
 
     Args:
         archs: the architecture strings.
@@ -155,7 +155,7 @@ class Table:
     def rank_correlation(self, column: str, other: str) -> float:
         """Spearman's correlation of two columns over all architectures, ties with their mean rank."""
         ranks = [_mean_ranks(self.values(name)) for name in (column, other)]
-        return float(np.corrcoef(*ranks)[0, 1])
+        return float(np.corrcoef(ranks)[0, 1])
 
 
 def _mean_ranks(values: np.ndarray) -> np.ndarray:

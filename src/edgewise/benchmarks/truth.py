@@ -51,7 +51,5 @@ class Truth:
             "rank": self.table.rank(genotype, own),
             "of": len(self.table),
             "regret": round(self.table.regret(genotype, own) / 100, 8),
-            "test_accuracies": {
-                name: round(entry.accuracies[column(name, "test")] / 100, 8) for name in DATASETS
-            },
+            "test_accuracies": {name: round(entry.accuracies[column(name, "test")] / 100, 8) for name in DATASETS},
         }
