@@ -94,16 +94,11 @@ class Neat:
         self.generation += 1
 
     def _speciate(self) -> None:
-        """Each genome joins the first species whose representative is near; representatives are then drawn anew."""
+        """Each genome joins the first species whose representative is near; then others represent."""
         for species in self.species:
             species.members = []
         for genome, score in self._scored:
-            near = (
-                s
-                for s in self.species
-                if distance(genome, s.representative, self.settings) < self.settings.threshold
-            )
-            species = next(near, None)
+            species = next((s for s in self.species if self._near(genome, s.representative)), None)
             if species is None:
                 species = Species(genome, [], score, self.generation)
                 self.species.append(species)
@@ -113,6 +108,9 @@ class Neat:
         self.species = [species for species in self.species if species.members]
         for species in self.species:
             species.representative = self._rng.choice(species.members)[0]
+
+    def _near(self, genome: Genome, representative: Genome) -> bool:
+        return distance(genome, representative, self.settings) < self.settings.threshold
 
     def _drop_stagnant(self) -> None:
         best = max(self.species, key=lambda species: species.best)

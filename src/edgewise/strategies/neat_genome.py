@@ -93,7 +93,7 @@ def distance(a: Genome, b: Genome, settings: NeatSettings) -> float:
 
 
 def cross(fitter: Genome, other: Genome, *, equal: bool, settings: NeatSettings, rng: random.Random) -> Genome:
-    """A child: matching genes from either parent, the rest from the fitter one, or from both where they are equal."""
+    """A child: matching genes from either parent, the rest from the fitter one, from both where they are equal."""
     ours, theirs = fitter.by_innovation(), other.by_innovation()
     genes = []
     for number in sorted(ours.keys() | theirs.keys()):
@@ -112,10 +112,10 @@ def cross(fitter: Genome, other: Genome, *, equal: bool, settings: NeatSettings,
 class Body:
     """What genomes mean in a space.
 
-    Every genome has a valid genotype. A node that keeps all of its edges carries the primitives of its enabled genes
-    and `none` elsewhere; where the space knows no `none`, disabled genes are heard too. A node that keeps k edges
-    hears its enabled genes, the newest first, and, if they are fewer than k, the newest disabled ones. As a gene is
-    an edge, no node hears a source twice, even where the space would allow it.
+    Every genome has a valid genotype. A node that keeps all of its edges carries the primitives of its enabled
+    genes and `none` elsewhere; where the space knows no `none`, disabled genes are heard too. A node that keeps k
+    edges hears its enabled genes, the newest first, and, if they are fewer than k, the newest disabled ones. As a
+    gene is an edge, no node hears a source twice, even where the space would allow it.
 
     Args:
         space: what is searched.

@@ -22,8 +22,8 @@ class NeatSettings:
         disjoint: c2, weight of disjoint genes.
         difference: c3, weight of the share of matching genes whose primitives differ.
         threshold: distance from which on two genomes are of different species.
-        small: genomes with fewer genes than this have the numbers of excess and disjoint genes not divided by their
-            length.
+        small: the numbers of excess and disjoint genes are divided by the length of the longer genome only if it
+            has at least so many genes.
         stagnation: generations after which a species that did not improve dies out, unless it holds the best.
         survival: share of a species that has children.
         champion: a species with at least so many members hands its best on unchanged; its score is known.
@@ -38,12 +38,12 @@ class NeatSettings:
         start: "random": the first generation is drawn uniformly from the space; "minimal": each node hears the
             cell inputs only, with random primitives.
 
-    Source: Stanley and Miikkulainen 2002, §3 and appendix A: population 150, c1 = c2 = 1, c3 = .4, threshold 3,
-    stagnation 15, champions of species of more than five, 25 % mutation without crossover, .001, 75 %, .8 (their
-    weights), .05, .03; `small` 20; survival .2 and toggle from the authors' code. Deviations: primitives take the
-    place of weights, one of them changes at a time; equal edges have equal innovation numbers in all generations,
-    not only within one; the first generation is random, since hundreds of queries leave no time to grow; fitness is
-    the score above the generation's worst; a child that was scored already is mutated again, up to `retries` times.
+    Source: Stanley and Miikkulainen 2002, §3 and §4.1: population 150, c1 = c2 = 1, c3 = .4, threshold 3, small 20,
+    stagnation 15, champions of species of more than five, 25 % mutation without crossover, .001, .75, .8 (their
+    weights), .05, .03. Not given there: survival, toggle. Deviations: primitives take the place of weights, and one
+    of them changes at a time; an edge has one innovation number in all generations, not only within one; the first
+    generation is random, since hundreds of queries leave no time to grow (`start`); fitness is the score above the
+    generation's worst; a child that was scored already is mutated again (`retries`); a champion is not scored again.
     """
 
     kind: Literal["neat"] = "neat"
