@@ -38,12 +38,13 @@ class NeatSettings:
         start: "random": the first generation is drawn uniformly from the space; "minimal": each node hears the
             cell inputs only, with random primitives.
 
-    Source: Stanley and Miikkulainen 2002, §3 and §4.1: population 150, c1 = c2 = 1, c3 = .4, threshold 3, small 20,
-    stagnation 15, champions of species of more than five, 25 % mutation without crossover, .001, .75, .8 (their
-    weights), .05, .03. Not given there: survival, toggle. Deviations: primitives take the place of weights, and one
-    of them changes at a time; an edge has one innovation number in all generations, not only within one; the first
-    generation is random, since hundreds of queries leave no time to grow (`start`); fitness is the score above the
-    generation's worst; a child that was scored already is mutated again (`retries`); a champion is not scored again.
+    Source: Stanley and Miikkulainen 2002, §3 and §4.1: population 150, c1 = c2 = 1, c3 = .4, threshold 3, small
+    20, stagnation 15, champions of species of more than five, 25 % mutation without crossover, .001, .75, .8
+    (their weights), .05, .03. Not given there: survival, toggle. Deviations: primitives take the place of weights,
+    one of them changes at a time; an edge has one innovation number in all generations, not only within one; the
+    first generation is random, since hundreds of queries leave no time to grow (`start`); fitness is the score
+    above the generation's worst; a child that was scored already is mutated again (`retries`); a champion isn't
+    scored again.
     """
 
     kind: Literal["neat"] = "neat"

@@ -1,0 +1,213 @@
+"""Short trainings as scores, here or in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from edgewise.core.compute import Compute, Precision
+from edgewise.core.errors import NonFiniteError, RunError
+from edgewise.core.settings import build, dump
+from edgewise.data import Augment, Splits, load
+from edgewise.methods import Recipe
+from edgewise.nn import choose_stem
+from edgewise.pipeline.explore_settings import ExploreSettings
+from edgewise.pipeline.networks import build_candidate
+from edgewise.pipeline.scores import Stopped
+from edgewise.spaces import Genotype
+from edgewise.train import TrainTask, evaluate
+
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where trainings run.
+
+    Args:
+        seed: the run's seed.
+        device: see `Compute`.
+        precision: see `Compute`.
+    """
+
+    seed: int
+    device: str
+    precision: Precision
+
+
+class Trainer:
+    """Trains one network after another, each from the same seed and on one thread, for its score.
+
+    Args:
+        settings: says how.
+        place: seed and device.
+        splits: the images; the test split is not opened.
+    """
+
+    def __init__(self, settings: ExploreSettings, place: Place, splits: Splits) -> None:
+        self._train = replace(settings.train, epochs=settings.epochs)
+        self._recipe = Recipe(name="explore", space=settings.space, train=self._train)
+        self._place = place
+        self._arch = splits.arch
+        # What is trained on are the weights and the arch images together.
+        self._splits = replace(splits, arch=splits.arch.take(torch.empty(0, dtype=torch.long)))
+        self._augment = Augment.resolve(settings.train_augment, splits)
+        self._compute = Compute(place.device, place.precision)
+
+    def score(self, genotype: Genotype, stop: Stop) -> float:
+        """Accuracy on the arch split after a training on the weights split; 0 for a training that diverged.
+
+        Raises:
+            Stopped: `stop` said so between two steps.
+        """
+        with _one_thread():
+            stem = choose_stem(self._splits.image_size)
+            candidate = build_candidate(
+                "found", genotype, self._recipe, self._splits, stem=stem, seed=self._place.seed
+            )
+            task = TrainTask(
+                candidate.network,
+                "query",
+                self._train,
+                self._splits,
+                self._augment,
+                seed=self._place.seed,
+                compute=self._compute,
+            )
+            try:
+                _run(task, stop)
+            except NonFiniteError:
+                return 0.0
+            return evaluate(
+                candidate.network,
+                self._arch,
+                self._splits.normalisation,
+                classes=self._splits.classes,
+                compute=self._compute,
+            ).top1
+
+
+def _run(task: TrainTask, stop: Stop) -> None:
+    for epoch in range(task.epochs):
+        for step in range(task.steps):
+            if stop():
+                raise Stopped
+            task.step(epoch, step)
+        task.check_finite(epoch)
+        task.finish_epoch(epoch)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class TrainScorer:
+    """Short trainings, here or in worker processes; the scores are the same.
+
+    Args:
+        settings: says how.
+        place: seed and device.
+        workers: processes.
+        stop: asked between steps.
+    """
+
+    def __init__(self, settings: ExploreSettings, place: Place, *, workers: int, stop: Stop) -> None:
+        self._settings = settings
+        self._place = place
+        self._workers = workers
+        self._stop = stop
+        self._splits = load(settings.data, seed=place.seed, arch_fraction=settings.arch_fraction)
+        self._trainer = Trainer(settings, place, self._splits)
+        self._context = multiprocessing.get_context("spawn")
+        self._event = self._context.Event()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """The images."""
+        splits = self._splits
+        return {
+            "source": splits.source,
+            "fingerprint": splits.fingerprint,
+            "images": {"weights": len(splits.weights), "arch": len(splits.arch)},
+            "epochs": self._settings.epochs,
+        }
+
+    def verdict(self, genotype: Genotype) -> dict[str, Any]:
+        """Nothing: the test images stay sealed until the best is trained in full."""
+        return {}
+
+    def scores(self, genotypes: Sequence[Genotype]) -> Iterator[float]:
+        """Accuracies on the arch split, in order."""
+        if self._workers == 1 or len(genotypes) < 2:
+            for genotype in genotypes:
+                yield self._trainer.score(genotype, self._stop)
+            return
+        try:
+            futures = [self._workers_pool().submit(_score_in_worker, one.to_dict()) for one in genotypes]
+            for future in futures:
+                yield self._await(future)
+        except BrokenProcessPool as error:
+            raise RunError(
+                "a worker process ended while it trained a network, for want of memory perhaps: resume with fewer "
+                "workers (--workers)"
+            ) from error
+
+    def _workers_pool(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            arguments = (dump(self._settings), self._place, self._event)
+            self._pool = ProcessPoolExecutor(
+                self._workers, self._context, initializer=_begin_worker, initargs=arguments
+            )
+        return self._pool
+
+    def close(self) -> None:
+        """Stops trainings that go on in worker processes, and ends these."""
+        self._event.set()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _await(self, future: Future[float | None]) -> float:
+        while True:
+            try:
+                score = future.result(timeout=0.2)
+            except TimeoutError:
+                if self._stop():
+                    raise Stopped from None
+                continue
+            if score is None:
+                raise Stopped
+            return score
+
+
+_worker: dict[str, Any] = {}
+"""What a worker process keeps between two trainings; empty in the main process."""
+
+
+def _begin_worker(table: dict[str, Any], place: Place, event: Any) -> None:
+    # The main process hears Ctrl-C and says so through the event.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settings = build(ExploreSettings, table)
+    splits = load(settings.data, seed=place.seed, arch_fraction=settings.arch_fraction)
+    _worker.update(trainer=Trainer(settings, place, splits), stop=event.is_set)
+
+
+def _score_in_worker(plain: dict[str, Any]) -> float | None:
+    try:
+        return _worker["trainer"].score(Genotype.from_dict(plain), _worker["stop"])
+    except Stopped:
+        return None
