@@ -3,9 +3,11 @@ from .export import Classifier as Classifier
 from .methods import RECIPES as RECIPES
 from .methods import Projection as Projection
 from .methods import Recipe as Recipe
+from .pipeline import Explored as Explored
 from .pipeline import Options as Options
 from .pipeline import RunResult as RunResult
 from .pipeline import Settings as Settings
+from .pipeline import explore as explore
 from .pipeline import load as load
 from .pipeline import resolve as resolve
 from .pipeline import resume as resume

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli import lists, runs, saved
+from edgewise.cli import benchmark, explore, lists, runs, saved
 from edgewise.cli.options import SpacesInHelp
 from edgewise.core.errors import EdgewiseError
 
@@ -36,6 +36,8 @@ app.command("train", epilog=runs.TRAIN_EXAMPLES)(runs.train)
 app.command("test", epilog=saved.TEST_EXAMPLES)(saved.run_test)
 app.command("export", epilog=saved.EXPORT_EXAMPLES)(saved.export)
 app.command("report", epilog=saved.REPORT_EXAMPLES)(saved.report)
+app.command("explore", epilog=explore.EXPLORE_EXAMPLES)(explore.explore)
+app.command("benchmark", epilog=benchmark.BENCHMARK_EXAMPLES)(benchmark.benchmark)
 app.command("check", epilog=lists.CHECK_EXAMPLES)(lists.check)
 app.command("cite", epilog=lists.CITE_EXAMPLES)(lists.cite_recipe)
 recipes.command("ls", epilog=lists.LS_EXAMPLES)(lists.list_recipes)

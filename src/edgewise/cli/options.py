@@ -96,4 +96,10 @@ ImageSize = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave unreadable images out; they are counted and listed.")
 ]
+Truth = Annotated[
+    Path | None,
+    typer.Option(
+        "--truth", metavar="FILE", help="A table of NAS-Bench-201: say at each epoch what the cell really reaches."
+    ),
+]
 RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,6 +38,8 @@ SEARCH_EXAMPLES = """Examples:
 `edgewise search --recipe darts --set projection.direction=out`
 
 `edgewise search --recipe r-darts-es --space s1`
+
+`edgewise search --data cifar10 --space nb201 --truth nb201.csv` (what each epoch's cell really reaches)
 """
 TRAIN_EXAMPLES = """Examples:
 
@@ -93,12 +96,16 @@ def search(
     skip_bad: opt.SkipBad = False,
     overwrite: opt.Overwrite = False,
     estimate: opt.Estimate = None,
+    truth: opt.Truth = None,
 ) -> None:
     """Search only; ends with genotype.json and a report."""
     settings = _settings(recipe, preset, data, _with_space(space, sets), image_size, skip_bad=skip_bad)
     _begin(
         settings,
-        _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+        replace(
+            _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+            truth=None if truth is None else str(truth),
+        ),
         out,
         command="search",
     )

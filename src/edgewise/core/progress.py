@@ -209,10 +209,10 @@ class Pace:
 
 
 def shown_figures(figures: Figures) -> list[str]:
-    """Figures as people read them: accuracies in percent, others with four digits."""
+    """Figures as people read them: accuracies in percent, whole numbers whole, others with four digits."""
     values = figures() if callable(figures) else figures
     return [
-        f"{name} {value:.1%}" if "accuracy" in name else f"{name} {value:.4g}"
+        f"{name} {value:.1%}" if "accuracy" in name else f"{name} {value:{'d' if type(value) is int else '.4g'}}"
         for name, value in values.items()
         if value is not None
     ]

@@ -1,7 +1,9 @@
 """One whole run: search, derive, train, test, export, report."""
 
-from edgewise.pipeline.api import load, run, run_search, run_training
+from edgewise.pipeline.api import explore, load, run, run_search, run_training
 from edgewise.pipeline.estimate import PhaseEstimate, duration, estimate
+from edgewise.pipeline.explore import Explored, resume_explore, start_explore
+from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
 from edgewise.pipeline.settings import Settings, resolve
@@ -9,19 +11,25 @@ from edgewise.pipeline.summary import summary_columns, summary_rows
 
 __all__ = [
     "PRESETS",
+    "ExploreSettings",
+    "Explored",
     "Options",
     "PhaseEstimate",
     "RunResult",
     "Settings",
     "duration",
     "estimate",
+    "explore",
     "load",
     "resolve",
+    "resolve_explore",
     "resume",
+    "resume_explore",
     "run",
     "run_search",
     "run_training",
     "start",
+    "start_explore",
     "summary_columns",
     "summary_rows",
 ]

@@ -8,6 +8,8 @@ from pathlib import Path
 from edgewise.core.compute import Precision
 from edgewise.core.progress import Progress
 from edgewise.export import Classifier, load_network
+from edgewise.pipeline.explore import Explored, start_explore
+from edgewise.pipeline.explore_settings import resolve_explore
 from edgewise.pipeline.run import Options, RunResult, start
 from edgewise.pipeline.settings import resolve
 from edgewise.spaces import Genotype
@@ -81,6 +83,44 @@ def run_training(
     settings = resolve(recipe, preset=preset, data=data, sets=sets)
     options = Options(seed=seed, device=device, precision=precision)
     return start(settings, out, options=options, command="train", genotype=genotype, progress=progress)
+
+
+def explore(
+    strategy: str = "evolution",
+    *,
+    score: str,
+    out: Path | str,
+    space: str = "nb201",
+    queries: int = 300,
+    data: str | None = None,
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Explored:
+    """Searches without gradients.
+
+    Args:
+        strategy: "random", "evolution", "reinforce", "nasnet" or "neat".
+        score: "table:FILE", "table:FILE:COLUMN" or "train:EPOCHS".
+        out: the run folder.
+        space: the name of the space.
+        queries: how many genotypes are scored.
+        data: see `run`; for trainings.
+        preset: "tiny", "small" or "paper": sizes of trainings.
+        sets: single settings, such as "strategy.population=30".
+        seed: of every random stream.
+        workers: processes that train.
+        progress: see `run`.
+
+    Raises:
+        EdgewiseError: see `edgewise.pipeline.start_explore`.
+    """
+    settings = resolve_explore(
+        strategy, score=score, space=space, queries=queries, preset=preset, data=data, sets=sets
+    )
+    return start_explore(settings, out, options=Options(seed=seed), workers=workers, progress=progress)
 
 
 def load(run: Path | str) -> Classifier:

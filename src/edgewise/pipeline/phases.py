@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,6 +40,7 @@ class Context:
     train_augment: Augment
     loop: Loop
     progress: Progress
+    truth: Callable[[Genotype], dict[str, Any]] | None = None
 
     def genotype(self) -> Genotype:
         """The genotype of the run."""
@@ -74,6 +76,7 @@ def _search(context: Context) -> None:
         stem=context.stem,
         seed=context.seed,
         compute=context.compute,
+        truth=context.truth,
     )
     context.loop.run(task)
     _note_cost("search", context)

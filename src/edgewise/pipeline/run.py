@@ -20,12 +20,13 @@ from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
-from edgewise.data import Augment, AugmentSettings, Splits, load
+from edgewise.data import Augment, Splits, load
 from edgewise.nn import StemName, build_network, choose_stem
 from edgewise.pipeline.estimate import estimate
 from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.phases import Context, run_phase
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.truth import open_truth
 from edgewise.spaces import Genotype
 
 # Weights, optimiser state and the file that replaces the last checkpoint, plus room for report and trace.
@@ -52,6 +53,7 @@ class Options:
         checkpoint_seconds: age of a checkpoint at which a new one is written within an epoch.
         overwrite: whether a finished run in the folder may be replaced.
         estimate: whether to measure a few steps first and say what the run will cost.
+        truth: a table of NAS-Bench-201: each epoch of a search says what its cell really reaches.
     """
 
     seed: int = 0
@@ -60,6 +62,7 @@ class Options:
     checkpoint_seconds: float = 60.0
     overwrite: bool = False
     estimate: bool = False
+    truth: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def start(
     options = options or Options()
     progress = progress or SilentProgress()
     compute = Compute(options.device, options.precision)
+    open_truth(options.truth, settings)
     RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite)
     splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
     facts = _facts(settings, splits, options, compute, command)
@@ -144,6 +148,8 @@ def resume(
     progress = progress or SilentProgress()
     with RunFolder.open(path, lock=True) as folder:
         run = folder.read_run()
+        if run.get("command") == "explore":
+            raise RunError(f"{path}: go on with it by `edgewise explore --resume`")
         if "seed" not in run:
             raise RunError(f"{path}: the run stopped before it had begun; start it anew")
         if run["status"] == "done" and folder.has(files.REPORT):
@@ -194,6 +200,7 @@ def _facts(settings: Settings, splits: Splits, options: Options, compute: Comput
         "device_name": device_name(compute.device),
         "precision": options.precision,
         "checkpoint_seconds": options.checkpoint_seconds,
+        "truth": options.truth,
         "versions": versions(),
         "threads": torch.get_num_threads(),
         "git": git_state(),
@@ -226,10 +233,11 @@ def _carry_out(
             compute=compute,
             seed=run["seed"],
             stem=run["stem"],
-            augment=_augment(settings.augment, splits),
-            train_augment=_augment(settings.train_augment, splits),
+            augment=Augment.resolve(settings.augment, splits),
+            train_augment=Augment.resolve(settings.train_augment, splits),
             loop=Loop(folder, progress, stop, checkpoint_seconds=run["checkpoint_seconds"]),
             progress=progress,
+            truth=open_truth(run.get("truth"), settings),
         )
         try:
             for phase in wanted_phases(run["command"], settings.compare):
@@ -257,10 +265,6 @@ def wanted_phases(command: str, compare: Sequence[str]) -> list[str]:
     return [phase for phase in PHASES[command] if phase not in skipped]
 
 
-def _augment(settings: AugmentSettings, splits: Splits) -> Augment:
-    return Augment.resolve(settings, splits)
-
-
 def _say_cost(
     settings: Settings,
     splits: Splits,
@@ -274,8 +278,8 @@ def _say_cost(
     parts = estimate(
         settings,
         splits,
-        augment=_augment(settings.augment, splits),
-        train_augment=_augment(settings.train_augment, splits),
+        augment=Augment.resolve(settings.augment, splits),
+        train_augment=Augment.resolve(settings.train_augment, splits),
         stem=stem,
         compute=compute,
         command=command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -31,6 +32,8 @@ class SearchTask:
         stem: the supernet's stem.
         seed: the seed of every random stream of the search.
         compute: device and precision.
+        truth: says what a genotype really reaches, as plain values with `test_accuracy`, `rank` and `regret`; for
+            the trace and the progress line alone, nothing in the search depends on it.
     """
 
     phase = "search"
@@ -45,7 +48,9 @@ class SearchTask:
         stem: StemName,
         seed: int,
         compute: Compute,
+        truth: Callable[[Genotype], dict[str, Any]] | None = None,
     ) -> None:
+        self.truth = truth
         self.recipe = recipe
         self.space = space(recipe.space)
         self.streams = Streams(seed)
@@ -165,6 +170,9 @@ class SearchTask:
         arch_loss, arch_accuracy, *_ = self.sums.arch_means()
         if arch_loss is not None and arch_accuracy is not None:
             figures |= {"arch loss": arch_loss, "arch accuracy": arch_accuracy}
+        if self.truth is not None:
+            real = self.truth(self.genotype())
+            figures |= {"real test accuracy": real["test_accuracy"], "rank": real["rank"]}
         return figures
 
     def check_finite(self, epoch: int) -> None:
@@ -192,6 +200,8 @@ class SearchTask:
             "gap": self._gap(scheduled, genotype),
             "decision": None,
         }
+        if self.truth is not None:
+            record["truth"] = self.truth(genotype)
         if self.watch.due(scheduled):
             record["decision"] = self._decide(scheduled, record)
         self.sums.reset()
