@@ -31,11 +31,12 @@ class Policy(nn.Module):
         self._space = space
         self._hidden = hidden
         wanted = decisions(space)
-        self.start = nn.Parameter(torch.empty(hidden))
-        self.embeddings = nn.ModuleList(nn.Embedding(decision.options, hidden) for decision in wanted[:-1])
-        self.cell = nn.LSTMCell(hidden, hidden)
-        self.heads = nn.ModuleList(nn.Linear(hidden, decision.options) for decision in wanted)
-        with torch.no_grad():
+        # Modules fill themselves from torch's global stream before they are filled from ours.
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            self.start = nn.Parameter(torch.empty(hidden))
+            self.embeddings = nn.ModuleList(nn.Embedding(decision.options, hidden) for decision in wanted[:-1])
+            self.cell = nn.LSTMCell(hidden, hidden)
+            self.heads = nn.ModuleList(nn.Linear(hidden, decision.options) for decision in wanted)
             for parameter in self.parameters():
                 parameter.uniform_(-INITIAL, INITIAL, generator=generator)
 
