@@ -15,7 +15,7 @@ from typer.main import get_command
 from edgewise.cli.main import app
 from edgewise.core.settings import dump
 from edgewise.methods import RECIPES
-from edgewise.pipeline import resolve
+from edgewise.pipeline import resolve, resolve_explore
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -45,6 +45,15 @@ def recipe_in(words: list[str]) -> str:
     if named:
         return named[0]
     return words[2] if words[0] == "recipes" and words[1] != "ls" else DEFAULT_RECIPE
+
+
+def resolve_explored(words: list[str]) -> None:
+    """Reads the settings of a black-box search; a command that resumes one has none."""
+    score = values_of(words, "--score")
+    if score:
+        strategy = (values_of(words, "--strategy") or ["evolution"])[0]
+        space = (values_of(words, "--space") or ["nb201"])[0]
+        resolve_explore(strategy, score=score[0], space=space, sets=values_of(words, "--set"))
 
 
 def default_rows(page: Path) -> list[tuple[str, str, str, str]]:
@@ -125,6 +134,9 @@ def test_every_command_is_one_that_the_command_line_takes(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_recipe_and_every_set_of_a_command_resolves(page: Path) -> None:
     for words in commands(page):
+        if words[0] == "explore":
+            resolve_explored(words)
+            continue
         recipe = recipe_in(words)
         if recipe.endswith(".toml"):
             continue

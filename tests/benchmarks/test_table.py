@@ -81,7 +81,10 @@ def changed(row: int, **cells: Any) -> list[dict[str, Any]]:
         (changed(0, flops="3.5"), r"line 2, column flops: expected a whole number, found '3.5'"),
         (changed(3, arch=ARCHS[0]), r"line 5: architecture .* stands at .*line 2 already"),
         (changed(3, index=10), r"line 5: index 10 stands at .*line 3 already"),
-        (changed(1, arch=ARCHS[1].replace("skip_connect~2", "conv_9x9~2")), r"(?s)line 3, column arch: .*conv_9x9"),
+        (
+            changed(1, arch=ARCHS[1].replace("skip_connect~2", "conv_9x9~2")),
+            r"(?s)line 3, column arch: .*conv_9x9",
+        ),
         (changed(1, arch="|none~0|"), r"line 3, column arch"),
         ([{**row, "cifar10_test": row["cifar10_test"] / 100} for row in rows()], "multiply them by 100"),
         ([], "no rows"),

@@ -33,6 +33,7 @@ def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 COMMANDS = dict(walk(typer.main.get_command(app)))
 EXPECTED = {
     ("run",), ("search",), ("derive",), ("train",), ("test",), ("export",), ("report",), ("check",), ("cite",),
+    ("benchmark",), ("explore",),
     ("recipes", "ls"), ("recipes", "show"), ("recipes", "cite"), ("spaces", "ls"),
 }  # fmt: skip
 

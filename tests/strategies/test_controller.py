@@ -28,7 +28,10 @@ def policy(seed: int = 0) -> Policy:
 def gradient(value: Tensor, made: Policy) -> Tensor:
     grads = torch.autograd.grad(value, list(made.parameters()), allow_unused=True)
     return torch.cat(
-        [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(made.parameters(), grads, strict=True)]
+        [
+            (torch.zeros_like(p) if g is None else g).flatten()
+            for p, g in zip(made.parameters(), grads, strict=True)
+        ]
     )
 
 

@@ -137,5 +137,5 @@ def test_the_oldest_member_dies_even_if_it_is_the_best() -> None:
 
 
 def test_a_sample_larger_than_the_population_is_refused() -> None:
-    with pytest.raises(ConfigError, match="sample of 25 .* population of 10"):
+    with pytest.raises(ConfigError, match=r"sample of 25 .* population of 10"):
         replace(EvolutionSettings(), population=10)
