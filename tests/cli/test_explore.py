@@ -107,7 +107,7 @@ def test_a_search_that_was_stopped_ends_as_if_it_had_not_been(
     start_explore(settings, tmp_path / "whole")
     if checkpoints:
         monkeypatch.setattr(EXPLORE, "CHECKPOINT_SECONDS", -1.0)
-    with pytest.raises(Interrupted, match="stopped after 10 of 40 queries.*explore --resume"):
+    with pytest.raises(Interrupted, match=r"stopped after 10 of 40 queries.*explore --resume"):
         start_explore(settings, tmp_path / "run", progress=Press(9))
     with pytest.raises(Interrupted, match="stopped after 27 of 40"):
         resume_explore(tmp_path / "run", progress=Press(26))

@@ -2,9 +2,10 @@
 
 What is compared: Dong and Yang 2020, the table of 10 searches, rows RS, REA and REINFORCE: test accuracy after 200
 epochs of the cell that a search of 12,000 s finds, mean and standard deviation over runs. That is about 100
-trainings of 12 epochs, so each search here is given 100 queries (and 300), chooses by `cifar10_valid_e12` alone, and
-the `_test` columns are read once at its end. Here accuracies are means over the benchmark's seeds, there those of one
-seed. Their REA has a population of 10 and a tournament of 3; their REINFORCE is a table of logits, ours an LSTM.
+trainings of 12 epochs, so each search here is given 100 queries (and 300), chooses by `cifar10_valid_e12` alone,
+and the `_test` columns are read once at its end. Here accuracies are means over the benchmark's seeds, there those
+of one seed. Their REA has a population of 10 and a tournament of 3; their REINFORCE is a table of logits, ours an
+LSTM.
 """
 
 from __future__ import annotations
