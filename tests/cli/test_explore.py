@@ -79,6 +79,7 @@ def test_a_search_on_a_table_leaves_its_best_by_validation_and_says_what_that_re
     best = Genotype.from_file(folder / "genotype.json")
     assert best == Genotype.from_dict(records[scores.index(max(scores))]["genotype"])
     results = json.loads((folder / "results.json").read_text())
+    assert results["query"] == scores.index(max(scores))
     arch = to_string(best)
     index = sorted(_all_strings()).index(arch)
     assert max(scores) == pytest.approx((20 + 10 * arch.count("nor_conv_3x3") + index / 1e5) / 100)
@@ -166,6 +167,19 @@ def test_a_training_sees_the_weights_images_is_scored_on_the_arch_images_and_ope
     assert seen == expected * 3
     assert "truth" not in found.results
     assert len({json.loads(line)["score"] for line in files(found.folder)["trace.jsonl"].splitlines()}) > 1
+
+
+def test_of_equal_scores_the_first_is_the_best(table: Path, tmp_path: Path) -> None:
+    # Evolution that mutates little else than its best comes back to it within a tiny population.
+    sets = ["strategy.population=1", "strategy.sample=1"]
+    settings = resolve_explore("evolution", score=f"table:{table}", queries=60, sets=sets)
+    start_explore(settings, tmp_path / "run")
+    records = [json.loads(line) for line in files(tmp_path / "run")["trace.jsonl"].splitlines()]
+    scores = [record["score"] for record in records]
+    assert len(set(scores)) < len(scores)
+    assert [record["best_query"] for record in records] == [
+        scores.index(max(scores[: i + 1])) for i in range(len(scores))
+    ]
 
 
 def test_python_searches_in_one_call(table: Path, tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def test_the_probabilities_of_all_genotypes_sum_to_one_and_are_not_uniform() -> 
     assert (entropy > 0).all()
 
 
+def test_a_choice_depends_on_the_one_before() -> None:
+    joint = policy()(NINE)[0].exp().reshape(3, 3)
+    conditional = joint / joint.sum(1, keepdim=True)
+    assert (conditional[0] - conditional[2]).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("baseline", [0.0, 0.45])
 @pytest.mark.parametrize("kind", ["reinforce", "ppo"])
 def test_the_expected_update_is_the_exact_gradient_of_the_expected_reward(kind: str, baseline: float) -> None:
@@ -120,6 +126,15 @@ def test_nothing_is_learned_before_the_batch_is_full(settings: ReinforceSettings
     assert torch.equal(controller.policy.start, before)
     controller.tell(controller.ask(), 1.0)
     assert not torch.equal(controller.policy.start, before)
+
+
+@pytest.mark.parametrize("kind", [ReinforceSettings, NasnetSettings])
+def test_rewards_that_equal_the_baseline_teach_nothing(kind: type) -> None:
+    controller = Controller(kind(policy=PolicySettings(hidden=4, batch=5, entropy=0.0)), TINY, 0)
+    before = {name: value.clone() for name, value in controller.policy.state_dict().items()}
+    drive(controller, 2, lambda genotype: 0.5)
+    after = controller.policy.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 @pytest.mark.parametrize("kind", [ReinforceSettings, NasnetSettings])

@@ -161,6 +161,9 @@ class TrainScorer:
             for future in futures:
                 yield self._await(future)
         except BrokenProcessPool as error:
+            if self._stop():
+                # Ctrl-C also reaches a worker that has only just been born.
+                raise Stopped from error
             raise RunError(
                 "a worker process ended while it trained a network, for want of memory perhaps: resume with fewer "
                 "workers (--workers)"
