@@ -1,0 +1,267 @@
+"""The backward pass of a mixed cell: from its output's gradient to those of inputs, weights and mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgewise.nn.native.cell import Coefficients, Made, Pass
+from edgewise.nn.native.kernels import Convolutions, Norms, Shape, Upstream, View
+from edgewise.nn.native.plan import Source
+
+
+@dataclass
+class Gradients:
+    """What a backward pass fills.
+
+    Args:
+        out: of the cell's output, [N, nodes * C, H', W']; inner nodes add their own to it.
+        inputs: of the cell's inputs, [N, C, H, W] each.
+        mixture: [edges, primitives], float64.
+        edges: [edges], float64.
+        extra: of skips that halve the sides, by edge.
+        weights: of each stage's pair of weights, by the depthwise weight's address; empty if not asked for.
+    """
+
+    out: Tensor
+    inputs: list[Tensor]
+    mixture: np.ndarray
+    edges: np.ndarray
+    extra: dict[int, Tensor]
+    weights: dict[int, tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Per channel, the sum of g and of g * y over samples and pixels, for one term."""
+
+    g: np.ndarray
+    gy: np.ndarray
+
+    def normed(self, norms: Norms) -> np.ndarray:
+        """The sum of g * (y - mean) / standard deviation."""
+        return norms.rstd * (self.gy - norms.mean * self.g)
+
+
+class Backward:
+    """Goes back through one forward pass.
+
+    Args:
+        forward: the pass.
+        coefficients: what each term counted.
+        targets: of each edge.
+        gradients: filled on the way.
+        want_weights: whether the weights' gradients are asked for.
+    """
+
+    def __init__(
+        self,
+        forward: Pass,
+        coefficients: Coefficients,
+        targets: Sequence[int],
+        gradients: Gradients,
+        *,
+        want_weights: bool,
+    ) -> None:
+        self.forward = forward
+        self.kernels = forward.kernels
+        self.layout = forward.layout
+        self.coefficients = coefficients
+        self.targets = targets
+        self.gradients = gradients
+        self.want_weights = want_weights
+        self.g = View.of(gradients.out)
+        self.plane = gradients.out.shape[2] * gradients.out.shape[3]
+        self.count = gradients.out.shape[0] * self.plane
+
+    def run(self) -> None:
+        """All sources, from the last node to the cell's inputs: a node's gradient is whole when its turn comes."""
+        for node in sorted(self.forward.sources, reverse=True):
+            inner = node - self.layout.inputs
+            if inner >= 0:
+                self._source(node, self.gradients.out, inner * self.layout.c)
+            else:
+                self._source(node, self.gradients.inputs[node], 0)
+
+    def _source(self, node: int, dx: Tensor, channel: int) -> None:
+        source, made = self.forward.sources[node], self.forward.made[node]
+        sums = self._dots(source, made)
+        to = View.of(dx, channel)
+        self._convolutions(source, made, sums, to)
+        self._pools(source, made, sums, to)
+        self._skips(source, made, to)
+        if self.layout.k > 1:
+            self._rest(source, made, dx, channel + self.layout.share)
+
+    def _dots(self, source: Source, made: Made) -> dict[tuple[int, int], Sums]:
+        """The sums of every term, which are also the gradients of mixture and edge weights."""
+        share, found = self.layout.share, {}
+        channels = np.arange(share, dtype=np.int64)
+        for edge in source.edges:
+            terms = [term for term in made.terms if term.edge == edge]
+            table = self.kernels.term_dots(
+                (made.shape.n, share, self.plane),
+                self.g,
+                self.layout.mixed(self.targets[edge]),
+                [term.view for term in terms],
+                channels,
+            )
+            for t, term in enumerate(terms):
+                sums = Sums(table[-1], table[t])
+                found[edge, term.primitive] = sums
+                inner = sums.gy if term.norms is None else sums.normed(term.norms)
+                whole = float(inner.sum())
+                self.gradients.mixture[edge, term.primitive] = whole * self.coefficients.edges[edge]
+                self.gradients.edges[edge] += whole * self.coefficients.mixture[edge, term.primitive]
+        return found
+
+    def _behind_norm(self, factor: float, norms: Norms, sums: Sums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """a, b, d of dy = a * g + b * y + d, for g behind a factor and a batch norm."""
+        a = factor * norms.rstd
+        if not self.forward.training:
+            return a, np.zeros_like(a), np.zeros_like(a)
+        b = -a * norms.rstd * sums.normed(norms) / self.count
+        return a, b, -a * sums.g / self.count - b * norms.mean
+
+    def _upstream(
+        self, rows: list[tuple[View, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]]
+    ) -> Upstream:
+        return Upstream(
+            np.array([view.address for view, _, _ in rows], dtype=np.int64),
+            np.array([view.stride for view, _, _ in rows], dtype=np.int64),
+            np.concatenate([channels for _, channels, _ in rows]),
+            *(np.concatenate([affine[i] for _, _, affine in rows]) for i in range(3)),
+        )
+
+    def _convolutions(self, source: Source, made: Made, sums: dict[tuple[int, int], Sums], dx: View) -> None:
+        if made.first is None or made.y1 is None or made.norms1 is None:
+            return
+        c, (ho, wo) = self.layout.share, made.shape.out
+        rows = []
+        doubles = source.doubles
+        for b, branch in enumerate(source.branches):
+            norms = made.norms2 if b < len(doubles) else made.norms1
+            assert norms is not None
+            own = Norms(norms.mean[b * c : (b + 1) * c], norms.rstd[b * c : (b + 1) * c])
+            key = branch.edge, branch.primitive
+            factor = self._factor(*key)
+            rows.append(
+                (self.g, self.layout.mixed(self.targets[branch.edge]), self._behind_norm(factor, own, sums[key]))
+            )
+        e: Tensor | None = None
+        if doubles:
+            assert made.second is not None
+            assert made.y2 is not None
+            inner = Shape(made.shape.n, c, ho, wo, 1, max(branch.stages[1].pad for branch in doubles))
+            e = made.y1.new_empty(made.shape.n, len(doubles) * c, ho, wo)
+            found = self.kernels.branches_backward(
+                inner,
+                View.of(made.y1),
+                c * ho * wo,
+                made.norms1,
+                made.second,
+                made.y2,
+                self._upstream(rows[: len(doubles)]),
+                self._weights([branch.stages[1].weights for branch in doubles], made.second),
+                View.of(e),
+            )
+            assert found is not None
+            table = found.sum(0)
+            for b in range(len(doubles)):
+                part = slice(b * c, (b + 1) * c)
+                own = Norms(made.norms1.mean[part], made.norms1.rstd[part])
+                behind = self._behind_norm(1.0, own, Sums(table[part, 0], table[part, 1]))
+                rows[b] = (View.of(e), np.arange(b * c, (b + 1) * c, dtype=np.int64), behind)
+        self.kernels.branches_backward(
+            made.shape,
+            made.x,
+            0,
+            None,
+            made.first,
+            made.y1,
+            self._upstream(rows),
+            self._weights([branch.stages[0].weights for branch in source.branches], made.first),
+            dx,
+        )
+
+    def _weights(self, pairs: list[tuple[Tensor, Tensor]], like: Convolutions) -> Convolutions | None:
+        if not self.want_weights:
+            return None
+        made = []
+        for dw, pw in pairs:
+            grads = torch.empty_like(dw), torch.empty_like(pw)
+            self.gradients.weights[dw.data_ptr()] = grads
+            made.append((*grads, 1))
+        fresh = Convolutions.of(made)
+        return Convolutions(like.k, like.dilation, fresh.dw, fresh.pw)
+
+    def _pools(self, source: Source, made: Made, sums: dict[tuple[int, int], Sums], dx: View) -> None:
+        back: list[Tensor | None] = [None, None]
+        share = self.layout.share
+        for at, pools in enumerate((source.tops, source.means)):
+            plane, norms = made.pools[at], made.pool_norms[at]
+            if plane is None or norms is None:
+                continue
+            factors = [self._factor(pool.edge, pool.primitive) for pool in pools]
+            both = [sums[pool.edge, pool.primitive] for pool in pools]
+            joint = Sums(
+                sum((f * s.g for f, s in zip(factors, both, strict=True)), np.zeros(share)),
+                sum((f * s.gy for f, s in zip(factors, both, strict=True)), np.zeros(share)),
+            )
+            a, b, d = self._behind_norm(1.0, norms, joint)
+            grad = back[at] = torch.empty_like(plane)
+            out, channels = View.of(grad), np.arange(share, dtype=np.int64)
+            planes = (made.shape.n, share, self.plane)
+            self.kernels.weighted_sum(planes, [View.of(plane)], channels, b[None], d, out, channels, add=False)
+            for pool, factor in zip(pools, factors, strict=True):
+                self._carry(made, pool.edge, factor * a, out, add=True)
+        if any(grad is not None for grad in back):
+            self.kernels.pools_backward(made.shape, made.x, *back, dx)
+
+    def _factor(self, edge: int, primitive: int) -> float:
+        return float(self.coefficients.mixture[edge, primitive] * self.coefficients.edges[edge])
+
+    def _carry(self, made: Made, edge: int, factor: float | np.ndarray, out: View, *, add: bool) -> None:
+        """Sends the gradient of an edge's target, times a factor, to planes of the share."""
+        share = self.layout.share
+        self.kernels.weighted_sum(
+            (made.shape.n, share, self.plane),
+            [self.g],
+            self.layout.mixed(self.targets[edge]),
+            np.broadcast_to(np.asarray(factor), (1, share)),
+            None,
+            out,
+            np.arange(share, dtype=np.int64),
+            add=add,
+        )
+
+    def _skips(self, source: Source, made: Made, dx: View) -> None:
+        for edge, i in source.skips:
+            self._carry(made, edge, self._factor(edge, i), dx, add=True)
+        for edge, i, _ in source.reduced:
+            grad = self.gradients.out.new_empty(made.shape.n, self.layout.share, *made.shape.out)
+            self._carry(made, edge, self._factor(edge, i), View.of(grad), add=False)
+            self.gradients.extra[edge] = grad
+
+    def _rest(self, source: Source, made: Made, dx: Tensor, channel: int) -> None:
+        width = self.layout.c - self.layout.share
+        planes, channels = (made.shape.n, width, self.plane), np.arange(width, dtype=np.int64)
+        assert made.rest is not None
+        pooled = made.rest_indices is not None
+        grad = dx.new_zeros(made.shape.n, width, *made.shape.out) if pooled else None
+        to = View.of(dx, channel) if grad is None else View.of(grad)
+        for edge in source.edges:
+            there = self.layout.passed(self.targets[edge])
+            table = self.kernels.term_dots(planes, self.g, there, [made.rest], channels)
+            self.gradients.edges[edge] += float(table[0].sum())
+            factor = np.full((1, width), self.coefficients.edges[edge])
+            self.kernels.weighted_sum(planes, [self.g], there, factor, None, to, channels, add=True)
+        if grad is not None:
+            part = dx[:, channel : channel + width]
+            part += torch.ops.aten.max_pool2d_with_indices_backward(
+                grad, part, [2, 2], [2, 2], [0, 0], [1, 1], True, made.rest_indices
+            )

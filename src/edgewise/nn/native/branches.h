@@ -1,0 +1,199 @@
+// ReLU, depthwise and pointwise convolution of many branches in one pass, forward and backward.
+#pragma once
+#include "flat.h"
+
+namespace edgewise {
+
+template <class T>
+void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* mean,
+                      const double* rstd, int64_t nb, const int64_t* k, const int64_t* dilation,
+                      const int64_t* dw, const int64_t* pw, T* y, double* sums) {
+  const int64_t out_plane = p.ho * p.wo;
+  std::vector<Taps> taps;
+  for (int64_t b = 0; b < nb; ++b) taps.emplace_back(p, k[b], dilation[b]);
+#pragma omp parallel
+  {
+    Buffer<T> flat_buffer, d_buffer, y_buffer;
+    T* flat = flat_buffer.planes(p.c * p.phases * p.plane);
+    T* d = d_buffer.planes(p.c * p.plane);
+    T* out = y_buffer.planes(p.c * p.plane);
+    std::vector<const T*> in;
+#pragma omp for schedule(static)
+    for (int64_t n = 0; n < p.n; ++n) {
+      for (int64_t b = 0; b < nb; ++b) {
+        if (b == 0 || branch_stride) {
+          const int64_t at = branch_stride ? b * p.c : 0;
+          input_planes(p, x + n * xss + b * branch_stride, mean ? mean + at : nullptr, rstd ? rstd + at : nullptr,
+                       flat);
+        }
+        depthwise(p, taps[b], flat, reinterpret_cast<const T*>(dw[b]), d, in);
+        product(reinterpret_cast<const T*>(pw[b]), p.c, 1, p.c, p.c, d + p.origin(), p.plane, out + p.origin(),
+                p.plane, p.length);
+        for (int64_t c = 0; c < p.c; ++c) {
+          T* to = y + ((n * nb + b) * p.c + c) * out_plane;
+          double sum = 0, squares = 0;
+          for (int64_t h = 0; h < p.ho; ++h) {
+            const T* row = out + c * p.plane + p.origin() + h * p.s;
+            T part = 0, part2 = 0;
+            for (int64_t w = 0; w < p.wo; ++w) {
+              const T v = row[w];
+              to[h * p.wo + w] = v;
+              part += v;
+              part2 += v * v;
+            }
+            sum += part;
+            squares += part2;
+          }
+          double* s = sums + ((n * nb + b) * p.c + c) * 2;
+          s[0] = sum;
+          s[1] = squares;
+        }
+      }
+    }
+  }
+}
+
+// One upstream gradient of a branch: dy = a * g + b * y + d, into a flat plane whose pads stay zero.
+template <class T>
+void upstream(const Plan& p, const T* g, const T* y, T a, T b, T d, T* flat) {
+  for (int64_t h = 0; h < p.ho; ++h) {
+    T* row = flat + p.origin() + h * p.s;
+    const T *gr = g + h * p.wo, *yr = y + h * p.wo;
+    for (int64_t w = 0; w < p.wo; ++w) row[w] = a * gr[w] + b * yr[w] + d;
+  }
+}
+
+// du[phase] += transposed depthwise convolution of dd, over whole phase planes.
+template <class T>
+void depthwise_back(const Plan& p, const Taps& taps, const T* dd, const T* k, T* du, std::vector<const T*>& in,
+                    std::vector<T>& chosen) {
+  for (int64_t phase = 0; phase < p.phases; ++phase) {
+    in.clear();
+    chosen.clear();
+    for (int t = 0; t < taps.n; ++t)
+      if (taps.phase[t] == phase) {
+        in.push_back(dd + p.origin() - taps.offset[t]);
+        chosen.push_back(k[t]);
+      }
+    if (!in.empty())
+      gather(in.data(), chosen.data(), static_cast<int>(in.size()), du + phase * p.plane + p.origin(), p.length,
+             true);
+  }
+}
+
+// Adds du where the ReLU was open to dx, or writes it and its sums.
+template <class T>
+void fold(const Plan& p, const T* du, const T* u, const T* x, T* dx, bool write, double* sums) {
+  double sum = 0, inner = 0;
+  for (int64_t h = 0; h < p.h; ++h) {
+    T part = 0, part2 = 0;
+    for (int64_t w = 0; w < p.w; ++w) {
+      int64_t at = p.origin();
+      if (p.stride == 1)
+        at += h * p.s + w;
+      else
+        at += ((h % 2) * 2 + w % 2) * p.plane + (h / 2) * p.s + w / 2;
+      const T v = u[at] > T(0) ? du[at] : T(0);
+      const int64_t i = h * p.w + w;
+      if (write) {
+        dx[i] = v;
+        part += v;
+        part2 += v * x[i];
+      } else {
+        dx[i] += v;
+      }
+    }
+    sum += part;
+    inner += part2;
+  }
+  if (write) {
+    sums[0] = sum;
+    sums[1] = inner;
+  }
+}
+
+template <class T>
+void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* mean,
+                       const double* rstd, int64_t nb, const int64_t* k, const int64_t* dilation, const int64_t* dw,
+                       const int64_t* pw, const T* y, const int64_t* g, const int64_t* gss, const int64_t* gch,
+                       const double* a, const double* b_, const double* d_, const int64_t* ddw, const int64_t* dpw,
+                       T* dx, int64_t dxss, double* sums) {
+  const int64_t out_plane = p.ho * p.wo, in_plane = p.h * p.w;
+  const bool weights = ddw != nullptr, shared = branch_stride == 0;
+  std::vector<Taps> taps;
+  int64_t size = 0;
+  std::vector<int64_t> where;
+  for (int64_t b = 0; b < nb; ++b) {
+    taps.emplace_back(p, k[b], dilation[b]);
+    where.push_back(size);
+    size += p.c * taps[b].n + p.c * p.c;
+  }
+  // By thread, so that sums do not depend on who finishes first.
+  std::vector<std::vector<T>> parts(omp_get_max_threads());
+#pragma omp parallel
+  {
+    Buffer<T> flat_buffer, d_buffer, dy_buffer, dd_buffer, du_buffer;
+    T* flat = flat_buffer.planes(p.c * p.phases * p.plane);
+    T* d = d_buffer.planes(p.c * p.plane);
+    T* dy = dy_buffer.planes(p.c * p.plane);
+    T* dd = dd_buffer.planes(p.c * p.plane);
+    const int64_t du_size = p.c * p.phases * p.plane;
+    T* du = du_buffer.planes(du_size);
+    std::vector<const T*> in;
+    std::vector<T> chosen, own;
+    if (weights) own.assign(size, T(0));
+#pragma omp for schedule(static)
+    for (int64_t n = 0; n < p.n; ++n) {
+      for (int64_t b = 0; b < nb; ++b) {
+        const T* xb = x + n * xss + b * branch_stride;
+        if (b == 0 || !shared) {
+          const int64_t at = shared ? 0 : b * p.c;
+          input_planes(p, xb, mean ? mean + at : nullptr, rstd ? rstd + at : nullptr, flat);
+          std::fill(du, du + du_size, T(0));
+        }
+        const T* kb = reinterpret_cast<const T*>(dw[b]);
+        const T* mb = reinterpret_cast<const T*>(pw[b]);
+        for (int64_t c = 0; c < p.c; ++c) {
+          const int64_t q = b * p.c + c;
+          upstream(p, reinterpret_cast<const T*>(g[b]) + n * gss[b] + gch[q] * out_plane,
+                   y + ((n * nb + b) * p.c + c) * out_plane, T(a[q]), T(b_[q]), T(d_[q]), dy + c * p.plane);
+        }
+        product(mb, 1, p.c, p.c, p.c, dy + p.origin(), p.plane, dd + p.origin(), p.plane, p.length);
+        if (weights) {
+          depthwise(p, taps[b], flat, kb, d, in);
+          outer(dy + p.origin(), p.plane, p.c, d + p.origin(), p.plane, p.c, own.data() + where[b] + p.c * taps[b].n,
+                p.length);
+        }
+        for (int64_t c = 0; c < p.c; ++c) {
+          const T* ddc = dd + c * p.plane;
+          if (weights) {
+            aim(taps[b], p, flat + c * p.phases * p.plane, in);
+            correlate(in.data(), ddc + p.origin(), taps[b].n, own.data() + where[b] + c * taps[b].n, p.length);
+          }
+          depthwise_back(p, taps[b], ddc, kb + c * taps[b].n, du + c * p.phases * p.plane, in, chosen);
+        }
+        if (!shared || b == nb - 1)
+          for (int64_t c = 0; c < p.c; ++c) {
+            T* to = shared ? dx + n * dxss + c * in_plane : dx + ((n * nb + b) * p.c + c) * in_plane;
+            fold(p, du + c * p.phases * p.plane, flat + c * p.phases * p.plane, xb + c * in_plane, to, !shared,
+                 shared ? nullptr : sums + ((n * nb + b) * p.c + c) * 2);
+          }
+      }
+    }
+    if (weights) parts[omp_get_thread_num()] = std::move(own);
+  }
+  if (!weights) return;
+  for (int64_t b = 0; b < nb; ++b) {
+    T* kernel = reinterpret_cast<T*>(ddw[b]);
+    T* matrix = reinterpret_cast<T*>(dpw[b]);
+    const int64_t taps_size = p.c * taps[b].n;
+    for (int64_t i = 0; i < taps_size + p.c * p.c; ++i) {
+      T sum = 0;
+      for (const auto& part : parts)
+        if (!part.empty()) sum += part[where[b] + i];
+      (i < taps_size ? kernel[i] : matrix[i - taps_size]) = sum;
+    }
+  }
+}
+
+}  // namespace edgewise

@@ -1,0 +1,275 @@
+"""A mixed cell on the CPU in a few calls: what one source node sends out, and what comes back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgewise.nn.native.kernels import Convolutions, Kernels, Norms, Shape, View
+from edgewise.nn.native.plan import Source
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things lie in a cell.
+
+    Args:
+        inputs: of the topology.
+        c: channels of a node.
+        k: K of the partial channels.
+    """
+
+    inputs: int
+    c: int
+    k: int
+
+    @property
+    def share(self) -> int:
+        """Channels that go through the operations."""
+        return self.c // self.k
+
+    def mixed(self, node: int) -> np.ndarray:
+        """The output channels of a node that hold its mixed operations, after the shuffle."""
+        return (node - self.inputs) * self.c + np.arange(self.share, dtype=np.int64) * self.k
+
+    def passed(self, node: int) -> np.ndarray:
+        """The output channels of a node that hold what passed the operations by, after the shuffle."""
+        rest = np.arange(self.c - self.share, dtype=np.int64)
+        return (node - self.inputs) * self.c + (rest % self.share) * self.k + 1 + rest // self.share
+
+
+@dataclass
+class Term:
+    """One addend of a node: an operation's output before its batch norm.
+
+    Args:
+        edge: of the cell.
+        primitive: column of the mixture.
+        view: the planes.
+        norms: statistics of the batch norm behind it; None where there is none.
+    """
+
+    edge: int
+    primitive: int
+    view: View
+    norms: Norms | None
+
+
+@dataclass
+class Made:
+    """What the forward pass of one source left behind for the backward pass.
+
+    Args:
+        shape: of the share that goes through the operations.
+        x: the share.
+        first: weights of the first (or only) stage of each branch.
+        second: weights of the second stages.
+        y1: outputs of `first`, [N, branches * C, H', W'].
+        y2: outputs of `second`.
+        norms1: statistics of y1.
+        norms2: statistics of y2.
+        pools: max and average pool, [N, C, H', W'], or None each.
+        pool_norms: their statistics.
+        rest: what passes the operations by, [N, channels, H', W'].
+        rest_indices: of its 2x2 pool, where there is one.
+        terms: all addends.
+        keep: tensors that must outlive the views.
+    """
+
+    shape: Shape
+    x: View
+    first: Convolutions | None = None
+    second: Convolutions | None = None
+    y1: Tensor | None = None
+    y2: Tensor | None = None
+    norms1: Norms | None = None
+    norms2: Norms | None = None
+    pools: list[Tensor | None] = field(default_factory=lambda: [None, None])
+    pool_norms: list[Norms | None] = field(default_factory=lambda: [None, None])
+    rest: View | None = None
+    rest_indices: Tensor | None = None
+    terms: list[Term] = field(default_factory=list)
+    keep: list[Any] = field(default_factory=list)
+
+
+class Pass:
+    """One forward pass of one cell.
+
+    Args:
+        kernels: for the tensors' type.
+        layout: of the cell.
+        found: the sources, in the order of nodes.
+        training: whether batch norms use the batch's statistics.
+        record: whether they also record them.
+    """
+
+    def __init__(
+        self, kernels: Kernels, layout: Layout, found: Sequence[Source], *, training: bool, record: bool
+    ) -> None:
+        self.kernels = kernels
+        self.layout = layout
+        self.sources = {source.node: source for source in found}
+        self.training = training
+        self.record = record
+        self.made: dict[int, Made] = {}
+
+    def send(self, node: int, tensor: Tensor, channel: int, extra: dict[int, Tensor]) -> Made:
+        """Computes everything that leaves a node.
+
+        Args:
+            node: the source.
+            tensor: holds its state, [N, channels, H, W].
+            channel: where the state begins in it.
+            extra: outputs of skips that halve the sides, by edge.
+        """
+        source, share = self.sources[node], self.layout.share
+        n, _, h, w = tensor.shape
+        pad = max((stage.pad for branch in source.branches for stage in branch.stages[:1]), default=0)
+        made = Made(Shape(n, share, h, w, source.stride, pad), View.of(tensor, channel))
+        self.made[node] = made
+        self._convolve(source, made, tensor.new_empty)
+        self._pool(source, made, tensor.new_empty)
+        made.terms += [Term(edge, i, made.x, None) for edge, i in source.skips]
+        made.terms += [Term(edge, i, View.of(extra[edge]), None) for edge, i, _ in source.reduced]
+        if self.layout.k > 1:
+            self._pass_by(made, tensor, channel + share)
+        return made
+
+    def _convolve(self, source: Source, made: Made, new_empty: Any) -> None:
+        branches, doubles = source.branches, source.doubles
+        if not branches:
+            return
+        kernels, shape, c = self.kernels, made.shape, self.layout.share
+        n, (ho, wo) = shape.n, shape.out
+        stages = [branch.stages[0] for branch in branches]
+        made.first = Convolutions.of([(*stage.weights, stage.dilation) for stage in stages])
+        made.y1 = y1 = new_empty(n, len(branches) * c, ho, wo)
+        sums = kernels.branches_forward(shape, made.x, 0, None, made.first, y1)
+        made.norms1 = self._norms(sums, [stage.norm for stage in stages], n * ho * wo)
+        if doubles:
+            seconds = [branch.stages[1] for branch in doubles]
+            made.second = Convolutions.of([(*stage.weights, stage.dilation) for stage in seconds])
+            made.y2 = y2 = new_empty(n, len(doubles) * c, ho, wo)
+            inner = Shape(n, c, ho, wo, 1, max(stage.pad for stage in seconds))
+            sums = kernels.branches_forward(inner, View.of(y1), c * ho * wo, made.norms1, made.second, y2)
+            made.norms2 = self._norms(sums, [stage.norm for stage in seconds], n * ho * wo)
+        for b, branch in enumerate(branches):
+            y, norms = (made.y1, made.norms1) if b >= len(doubles) else (made.y2, made.norms2)
+            assert y is not None
+            assert norms is not None
+            own = Norms(norms.mean[b * c : (b + 1) * c], norms.rstd[b * c : (b + 1) * c])
+            made.terms.append(Term(branch.edge, branch.primitive, View.of(y, b * c), own))
+
+    def _norms(self, sums: np.ndarray, norms: list[nn.BatchNorm2d], count: int) -> Norms:
+        c = self.layout.share
+        if self.training:
+            return self.kernels.norms(sums, len(norms), c, count, norms, record=self.record)
+        mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[list-item]
+        var = torch.cat([norm.running_var for norm in norms])  # type: ignore[list-item]
+        return Norms(mean.double().numpy(), (var.double() + norms[0].eps).rsqrt().numpy())
+
+    def _pool(self, source: Source, made: Made, new_empty: Any) -> None:
+        kinds = (source.tops, source.means)
+        if not any(kinds):
+            return
+        n, c, (ho, wo) = made.shape.n, self.layout.share, made.shape.out
+        made.pools = [new_empty(n, c, ho, wo) if pools else None for pools in kinds]
+        sums = self.kernels.pools_forward(made.shape, made.x, *made.pools)
+        for at, pools in enumerate(kinds):
+            plane = made.pools[at]
+            if plane is None:
+                continue
+            own = np.ascontiguousarray(sums[:, :, 2 * at : 2 * at + 2])
+            # The same planes on every edge: one set of statistics, recorded in every edge's batch norm.
+            tiled = np.tile(own, (1, len(pools), 1)) if self.training else own
+            norms = self._norms(tiled, [pool.norm for pool in pools], n * ho * wo)
+            made.pool_norms[at] = norms = Norms(norms.mean[:c], norms.rstd[:c])
+            view = View.of(plane)
+            made.terms += [Term(pool.edge, pool.primitive, view, norms) for pool in pools]
+
+    def _pass_by(self, made: Made, tensor: Tensor, channel: int) -> None:
+        if made.shape.stride == 1:
+            made.rest = View.of(tensor, channel)
+            return
+        width = self.layout.c - self.layout.share
+        rest, made.rest_indices = F.max_pool2d(
+            tensor[:, channel : channel + width], 2, 2, ceil_mode=True, return_indices=True
+        )
+        made.keep.append(rest)
+        made.rest = View.of(rest)
+
+    def collect(
+        self, node: int, sources: Sequence[tuple[int, int]], coefficients: Coefficients, out: Tensor
+    ) -> None:
+        """Writes a node's planes into the cell's output.
+
+        Args:
+            node: the target.
+            sources: (edge, source) of each edge into it.
+            coefficients: what each term counts.
+            out: [N, nodes * C, H', W'].
+        """
+        layout, share = self.layout, self.layout.share
+        n, plane = out.shape[0], out.shape[2] * out.shape[3]
+        to, edges = View.of(out), {edge for edge, _ in sources}
+        terms = [term for _, source in sources for term in self.made[source].terms if term.edge in edges]
+        weights, shift = coefficients.affine(terms, share)
+        channels = np.arange(share, dtype=np.int64)
+        self.kernels.weighted_sum(
+            (n, share, plane), [t.view for t in terms], channels, weights, shift, to, layout.mixed(node), add=False
+        )
+        if layout.k > 1:
+            width = layout.c - share
+            rests = [self.made[source].rest for _, source in sources]
+            factors = np.array([coefficients.edges[edge] for edge, _ in sources])
+            self.kernels.weighted_sum(
+                (n, width, plane),
+                [rest for rest in rests if rest is not None],
+                np.arange(width, dtype=np.int64),
+                np.repeat(factors[:, None], width, axis=1),
+                None,
+                to,
+                layout.passed(node),
+                add=False,
+            )
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """What terms and edges count, float64.
+
+    Args:
+        mixture: [edges, primitives].
+        edges: [edges]; ones without edge weights.
+    """
+
+    mixture: np.ndarray
+    edges: np.ndarray
+
+    @staticmethod
+    def of(mixture: Tensor, edges: Tensor | None) -> Coefficients:
+        """From tensors."""
+        table = mixture.detach().double().numpy()
+        return Coefficients(table, np.ones(len(table)) if edges is None else edges.detach().double().numpy())
+
+    def term(self, term: Term) -> float:
+        """The factor of an operation's output."""
+        return float(self.mixture[term.edge, term.primitive] * self.edges[term.edge])
+
+    def affine(self, terms: Sequence[Term], c: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scale [terms, c] and the sum of shifts [c] that mix the terms, batch norms included."""
+        scale, shift = np.empty((len(terms), c)), np.zeros(c)
+        for t, term in enumerate(terms):
+            factor = self.term(term)
+            if term.norms is None:
+                scale[t] = factor
+            else:
+                scale[t] = factor * term.norms.rstd
+                shift -= scale[t] * term.norms.mean
+        return scale, shift

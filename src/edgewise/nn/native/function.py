@@ -1,0 +1,128 @@
+"""The mixed cell as one differentiable function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from edgewise.nn.native.back import Backward, Gradients
+from edgewise.nn.native.cell import Coefficients, Layout, Pass
+from edgewise.nn.native.kernels import Kernels
+from edgewise.nn.native.plan import Source
+
+
+@dataclass(frozen=True)
+class CellCall:
+    """What a cell needs besides tensors.
+
+    Args:
+        layout: of the cell.
+        edges: (source, target) pairs.
+        into: per inner node, (edge, source) of the edges into it.
+        sources: what leaves each node.
+        training: whether batch norms use the batch's statistics.
+        record: whether they record them.
+    """
+
+    layout: Layout
+    edges: tuple[tuple[int, int], ...]
+    into: dict[int, tuple[tuple[int, int], ...]]
+    sources: Sequence[Source]
+    training: bool
+    record: bool
+
+    @property
+    def reduced(self) -> list[int]:
+        """The edges whose skip comes from outside."""
+        return [edge for source in self.sources for edge, _, _ in source.reduced]
+
+    def weights(self) -> list[Tensor]:
+        """The weights of all stages that are computed, depthwise before pointwise."""
+        return [
+            weight
+            for source in self.sources
+            for branch in source.branches
+            for stage in branch.stages
+            for weight in stage.weights
+        ]
+
+
+class CellFunction(torch.autograd.Function):
+    """Both inputs, the mixture and the weights to the output of a cell."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        call: CellCall,
+        inputs: int,
+        mixture: Tensor,
+        edge_weights: Tensor | None,
+        *tensors: Tensor,
+    ) -> Tensor:
+        """Computes the output, [N, nodes * C, H', W'].
+
+        Args:
+            ctx: keeps what the backward pass needs.
+            call: the cell.
+            inputs: how many cell inputs stand first in `tensors`.
+            mixture: [edges, primitives].
+            edge_weights: [edges], or None.
+            tensors: the cell's inputs, the skips that halve the sides, the weights.
+        """
+        states, layout = [state.contiguous() for state in tensors[:inputs]], call.layout
+        extra = dict(zip(call.reduced, (t.contiguous() for t in tensors[inputs:]), strict=False))
+        kernels, coefficients = Kernels(states[0].dtype), Coefficients.of(mixture, edge_weights)
+        forward = Pass(kernels, layout, call.sources, training=call.training, record=call.record)
+        for node in range(inputs):
+            if node in forward.sources:
+                forward.send(node, states[node], 0, extra)
+        shape = forward.made[0].shape
+        out = states[0].new_empty(shape.n, len(call.into) * layout.c, *shape.out)
+        for node, into in call.into.items():
+            forward.collect(node, into, coefficients, out)
+            if node in forward.sources:
+                forward.send(node, out, (node - layout.inputs) * layout.c, extra)
+        ctx.call, ctx.forward, ctx.coefficients, ctx.count = call, forward, coefficients, len(tensors)
+        ctx.extra = list(extra)
+        ctx.inputs = inputs
+        ctx.save_for_backward(out, mixture, *states, *extra.values())
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+        """Gradients of everything that `forward` took."""
+        _, mixture, *rest = ctx.saved_tensors
+        states = rest[: ctx.inputs]
+        call = ctx.call
+        gradients = Gradients(
+            out=grads[0].clone(memory_format=torch.contiguous_format),
+            inputs=[torch.zeros_like(state) for state in states],
+            mixture=np.zeros(ctx.coefficients.mixture.shape),
+            edges=np.zeros(len(ctx.coefficients.edges)),
+            extra={},
+            weights={},
+        )
+        first_weight = 4 + ctx.inputs + len(ctx.extra)
+        want = any(ctx.needs_input_grad[first_weight:])
+        Backward(ctx.forward, ctx.coefficients, [t for _, t in call.edges], gradients, want_weights=want).run()
+        weights: list[Tensor | None] = []
+        for source in call.sources:
+            for branch in source.branches:
+                for stage in branch.stages:
+                    weights += gradients.weights.get(stage.dw.weight.data_ptr(), (None, None))
+        return (
+            None,
+            None,
+            torch.from_numpy(gradients.mixture).to(mixture.dtype),
+            torch.from_numpy(gradients.edges).to(mixture.dtype) if ctx.needs_input_grad[3] else None,
+            *gradients.inputs,
+            *(gradients.extra[edge] for edge in ctx.extra),
+            *weights,
+        )

@@ -1,0 +1,280 @@
+"""The compiled kernels as Python functions over addresses and small NumPy tables."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgewise.nn.native.build import library
+
+
+@dataclass(frozen=True)
+class View:
+    """Some planes in memory: the address of the first, and the distance between samples.
+
+    Args:
+        address: of the first plane of the first sample, in bytes.
+        stride: between samples, in elements.
+    """
+
+    address: int
+    stride: int
+
+    @staticmethod
+    def of(tensor: Tensor, channel: int = 0) -> View:
+        """A contiguous tensor [N, C, ...] from a channel on."""
+        plane = tensor.stride(1)
+        return View(tensor.data_ptr() + channel * plane * tensor.element_size(), tensor.stride(0))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The planes that a kernel reads: samples, channels, height, width, stride and padding of its convolutions."""
+
+    n: int
+    c: int
+    h: int
+    w: int
+    stride: int
+    pad: int
+
+    @property
+    def out(self) -> tuple[int, int]:
+        """Height and width of what comes out."""
+        return -(-self.h // self.stride), -(-self.w // self.stride)
+
+    def table(self) -> np.ndarray:
+        """As the kernels take it."""
+        return np.array([self.n, self.c, self.h, self.w, self.stride, self.pad], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Mean and 1 / standard deviation, float64 [branches * channels]."""
+
+    mean: np.ndarray
+    rstd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """The branches of one pass: per branch, kernel size, dilation, and the addresses of both weights."""
+
+    k: np.ndarray
+    dilation: np.ndarray
+    dw: np.ndarray
+    pw: np.ndarray
+
+    @staticmethod
+    def of(pairs: list[tuple[Tensor, Tensor, int]]) -> Convolutions:
+        """From (depthwise weight, pointwise weight, dilation) of each branch; the weights must be contiguous."""
+        if not all(weight.is_contiguous() for dw, pw, _ in pairs for weight in (dw, pw)):
+            raise ValueError("the kernels take contiguous weights: call .contiguous() on them first")
+        return Convolutions(
+            np.array([dw.shape[-1] for dw, _, _ in pairs], dtype=np.int64),
+            np.array([dilation for _, _, dilation in pairs], dtype=np.int64),
+            np.array([dw.data_ptr() for dw, _, _ in pairs], dtype=np.int64),
+            np.array([pw.data_ptr() for _, pw, _ in pairs], dtype=np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What reaches each branch from behind: dy = a * g + b * y + d.
+
+    Args:
+        address: of g, a branch each.
+        stride: between samples of g, a branch each.
+        channel: [branches * channels], where each channel's plane lies in g.
+        a: [branches * channels], as b and d.
+        b: see a.
+        d: see a.
+    """
+
+    address: np.ndarray
+    stride: np.ndarray
+    channel: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    d: np.ndarray
+
+
+class Kernels:
+    """The kernels for one type of numbers.
+
+    Args:
+        dtype: float32 or float64.
+    """
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        found = library()
+        assert found is not None
+        self._suffix = {torch.float32: "f32", torch.float64: "f64"}[dtype]
+        self._library = found
+
+    def _call(self, name: str, *arguments: int | float | np.ndarray | None) -> None:
+        function = getattr(self._library, f"{name}_{self._suffix}")
+        function.restype = None
+        function(*(_argument(value) for value in arguments))
+
+    def branches_forward(
+        self, shape: Shape, x: View, branch_stride: int, norms: Norms | None, weights: Convolutions, y: Tensor
+    ) -> np.ndarray:
+        """ReLU (after the norms), depthwise and pointwise convolution of every branch.
+
+        Returns:
+            float64 [N, branches * C, 2]: sums and sums of squares of every plane of y [N, branches * C, H', W'].
+        """
+        nb = len(weights.k)
+        sums = np.empty((shape.n, nb * shape.c, 2))
+        mean, rstd = (None, None) if norms is None else (norms.mean, norms.rstd)
+        self._call(
+            "branches_forward",
+            *(shape.table(), x.address, x.stride, branch_stride, mean, rstd),
+            *(nb, weights.k, weights.dilation, weights.dw, weights.pw, y.data_ptr(), sums),
+        )
+        return sums
+
+    def branches_backward(
+        self,
+        shape: Shape,
+        x: View,
+        branch_stride: int,
+        norms: Norms | None,
+        weights: Convolutions,
+        y: Tensor,
+        upstream: Upstream,
+        gradients: Convolutions | None,
+        dx: View,
+    ) -> np.ndarray | None:
+        """The transposed pass; fills the weights' gradients, where given.
+
+        Returns:
+            None for a shared input, to whose dx is added; else float64 [N, branches * C, 2], the sums of every
+            plane of dx and of dx * x.
+        """
+        nb = len(weights.k)
+        sums = np.empty((shape.n, nb * shape.c, 2)) if branch_stride else None
+        mean, rstd = (None, None) if norms is None else (norms.mean, norms.rstd)
+        self._call(
+            "branches_backward",
+            *(shape.table(), x.address, x.stride, branch_stride, mean, rstd),
+            *(nb, weights.k, weights.dilation, weights.dw, weights.pw, y.data_ptr()),
+            *(upstream.address, upstream.stride, upstream.channel, upstream.a, upstream.b, upstream.d),
+            *((None, None) if gradients is None else (gradients.dw, gradients.pw)),
+            *(dx.address, dx.stride, sums),
+        )
+        return sums
+
+    def weighted_sum(
+        self,
+        planes: tuple[int, int, int],
+        terms: list[View],
+        channels: np.ndarray,
+        a: np.ndarray,
+        shift: np.ndarray | None,
+        out: View,
+        out_channels: np.ndarray,
+        *,
+        add: bool,
+    ) -> None:
+        """out[out_channels] (+)= sum of a[term, c] * term[channels] + shift[c]; planes is (N, C, H * W)."""
+        self._call(
+            "weighted_sum",
+            *planes,
+            *(len(terms), _addresses(terms), _strides(terms), channels, np.ascontiguousarray(a, np.float64)),
+            *(shift, out.address, out.stride, out_channels, int(add)),
+        )
+
+    def term_dots(
+        self,
+        planes: tuple[int, int, int],
+        g: View,
+        g_channels: np.ndarray,
+        terms: list[View],
+        channels: np.ndarray,
+    ) -> np.ndarray:
+        """float64 [terms + 1, C]: the sum of g * term over samples and pixels; last, the sum of g."""
+        sums = np.empty((len(terms) + 1, planes[1]))
+        self._call(
+            "term_dots",
+            *planes,
+            *(g.address, g.stride, g_channels, len(terms), _addresses(terms), _strides(terms), channels, sums),
+        )
+        return sums
+
+    def pools_forward(self, shape: Shape, x: View, top: Tensor | None, mean: Tensor | None) -> np.ndarray:
+        """3x3 max and average pool; returns float64 [N, C, 4], sums and sums of squares of both."""
+        sums = np.empty((shape.n, shape.c, 4))
+        self._call(
+            "pools_forward",
+            *(shape.n, shape.c, shape.h, shape.w, shape.stride, x.address, x.stride),
+            *(_address(top), _address(mean), sums),
+        )
+        return sums
+
+    def pools_backward(self, shape: Shape, x: View, top: Tensor | None, mean: Tensor | None, dx: View) -> None:
+        """Adds to dx what the gradients of both pools' outputs make of it."""
+        self._call(
+            "pools_backward",
+            *(shape.n, shape.c, shape.h, shape.w, shape.stride, x.address, x.stride),
+            *(_address(top), _address(mean), dx.address, dx.stride),
+        )
+
+    def norms(
+        self,
+        sums: np.ndarray,
+        branches: int,
+        c: int,
+        count: int,
+        norms: list[torch.nn.BatchNorm2d],
+        *,
+        record: bool,
+    ) -> Norms:
+        """Batch statistics of branches * c channels, recorded in the batch norms if asked for.
+
+        Args:
+            sums: float64 [N, branches * c, 2] of a forward pass.
+            branches: how many.
+            c: channels of each.
+            count: samples times pixels.
+            norms: the batch norm of each branch.
+            record: whether they record the statistics.
+        """
+        mean, rstd = np.empty(branches * c), np.empty(branches * c)
+        tables: list[np.ndarray | None] = [None, None, None]
+        if record:
+            names = ("running_mean", "running_var", "num_batches_tracked")
+            tables = [
+                np.array([getattr(norm, name).data_ptr() for norm in norms], dtype=np.int64) for name in names
+            ]
+        self._call(
+            "finish_norms",
+            *(sums.shape[0], branches * c * 2, 2, float(count), sums, float(norms[0].eps)),
+            *(float(norms[0].momentum or 0.1), branches, c, *tables, mean, rstd),
+        )
+        return Norms(mean, rstd)
+
+
+def _argument(value: int | float | np.ndarray | None) -> object:
+    if isinstance(value, float):
+        return ctypes.c_double(value)
+    if isinstance(value, np.ndarray):
+        return ctypes.c_void_p(value.ctypes.data)
+    return ctypes.c_void_p(None) if value is None else ctypes.c_int64(int(value))
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _addresses(terms: list[View]) -> np.ndarray:
+    return np.array([term.address for term in terms], dtype=np.int64)
+
+
+def _strides(terms: list[View]) -> np.ndarray:
+    return np.array([term.stride for term in terms], dtype=np.int64)

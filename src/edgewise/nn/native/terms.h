@@ -1,0 +1,157 @@
+// Sums of terms into a node, pools, and the statistics of batch norms.
+#pragma once
+#include "flat.h"
+
+namespace edgewise {
+
+// out[och[c]] (+)= sum over terms of a * term[ich[c]], plus shift[c].
+template <class T>
+void weighted_sum(int64_t n_, int64_t c_, int64_t plane, int64_t terms, const int64_t* ptr, const int64_t* ss,
+                  const int64_t* ich, const double* a, const double* shift, T* out, int64_t oss, const int64_t* och,
+                  int64_t add) {
+#pragma omp parallel for schedule(static) collapse(2)
+  for (int64_t n = 0; n < n_; ++n)
+    for (int64_t c = 0; c < c_; ++c) {
+      T* to = out + n * oss + och[c] * plane;
+      const T base = shift ? T(shift[c]) : T(0);
+      constexpr int64_t STRIP = 256;
+      for (int64_t start = 0; start < plane; start += STRIP) {
+        const int64_t size = std::min(STRIP, plane - start);
+        T acc[STRIP];
+        for (int64_t i = 0; i < size; ++i) acc[i] = add ? to[start + i] + base : base;
+        for (int64_t t = 0; t < terms; ++t) {
+          const T* from = reinterpret_cast<const T*>(ptr[t]) + n * ss[t] + ich[c] * plane + start;
+          const T weight = T(a[t * c_ + c]);
+          for (int64_t i = 0; i < size; ++i) acc[i] += weight * from[i];
+        }
+        for (int64_t i = 0; i < size; ++i) to[start + i] = acc[i];
+      }
+    }
+}
+
+// sums[t][c] = sum over samples and pixels of g * term; sums[terms][c] = sum of g.
+template <class T>
+void term_dots(int64_t n_, int64_t c_, int64_t plane, const T* g, int64_t gss, const int64_t* gch, int64_t terms,
+               const int64_t* ptr, const int64_t* ss, const int64_t* ich, double* sums) {
+  const int64_t width = terms + 1;
+  std::vector<double> part(n_ * width * c_);
+#pragma omp parallel for schedule(static)
+  for (int64_t n = 0; n < n_; ++n)
+    for (int64_t c = 0; c < c_; ++c) {
+      const T* gr = g + n * gss + gch[c] * plane;
+      for (int64_t t = 0; t < width; ++t) {
+        const T* from = t < terms ? reinterpret_cast<const T*>(ptr[t]) + n * ss[t] + ich[c] * plane : nullptr;
+        double sum = 0;
+        for (int64_t start = 0; start < plane; start += 64) {
+          const int64_t end = std::min<int64_t>(start + 64, plane);
+          T s = 0;
+          if (from)
+            for (int64_t i = start; i < end; ++i) s += gr[i] * from[i];
+          else
+            for (int64_t i = start; i < end; ++i) s += gr[i];
+          sum += s;
+        }
+        part[(n * width + t) * c_ + c] = sum;
+      }
+    }
+  std::fill(sums, sums + width * c_, 0.0);
+  for (int64_t n = 0; n < n_; ++n)
+    for (int64_t i = 0; i < width * c_; ++i) sums[i] += part[n * width * c_ + i];
+}
+
+// 3x3 pools with padding 1 of every plane; the average does not count the padding.
+template <class T>
+void pools_forward(int64_t n_, int64_t c_, int64_t h, int64_t w, int64_t stride, const T* x, int64_t xss, T* top,
+                   T* mean, double* sums) {
+  const int64_t ho = (h - 1) / stride + 1, wo = (w - 1) / stride + 1;
+#pragma omp parallel for schedule(static) collapse(2)
+  for (int64_t n = 0; n < n_; ++n)
+    for (int64_t c = 0; c < c_; ++c) {
+      const T* from = x + n * xss + c * h * w;
+      double s[4] = {0, 0, 0, 0};
+      for (int64_t i = 0; i < ho; ++i)
+        for (int64_t j = 0; j < wo; ++j) {
+          const int64_t h0 = std::max<int64_t>(i * stride - 1, 0), h1 = std::min(i * stride + 2, h);
+          const int64_t w0 = std::max<int64_t>(j * stride - 1, 0), w1 = std::min(j * stride + 2, w);
+          T best = from[h0 * w + w0], sum = 0;
+          for (int64_t a = h0; a < h1; ++a)
+            for (int64_t b = w0; b < w1; ++b) {
+              const T v = from[a * w + b];
+              sum += v;
+              if (v > best || v != v) best = v;
+            }
+          sum /= T((h1 - h0) * (w1 - w0));
+          const int64_t at = ((n * c_ + c) * ho + i) * wo + j;
+          if (top) {
+            top[at] = best;
+            s[0] += best;
+            s[1] += double(best) * best;
+          }
+          if (mean) {
+            mean[at] = sum;
+            s[2] += sum;
+            s[3] += double(sum) * sum;
+          }
+        }
+      std::copy(s, s + 4, sums + (n * c_ + c) * 4);
+    }
+}
+
+// Adds to dx what the pools and the identity get: their gradients are gm, ga (after their batch norms) and gs.
+template <class T>
+void pools_backward(int64_t n_, int64_t c_, int64_t h, int64_t w, int64_t stride, const T* x, int64_t xss,
+                    const T* gm, const T* ga, T* dx, int64_t dxss) {
+  const int64_t ho = (h - 1) / stride + 1, wo = (w - 1) / stride + 1;
+#pragma omp parallel for schedule(static) collapse(2)
+  for (int64_t n = 0; n < n_; ++n)
+    for (int64_t c = 0; c < c_; ++c) {
+      const T* from = x + n * xss + c * h * w;
+      T* to = dx + n * dxss + c * h * w;
+      for (int64_t i = 0; i < ho; ++i)
+        for (int64_t j = 0; j < wo; ++j) {
+          const int64_t h0 = std::max<int64_t>(i * stride - 1, 0), h1 = std::min(i * stride + 2, h);
+          const int64_t w0 = std::max<int64_t>(j * stride - 1, 0), w1 = std::min(j * stride + 2, w);
+          const int64_t at = ((n * c_ + c) * ho + i) * wo + j;
+          if (gm) {
+            int64_t best = h0 * w + w0;
+            for (int64_t a = h0; a < h1; ++a)
+              for (int64_t b = w0; b < w1; ++b) {
+                const T v = from[a * w + b];
+                if (v > from[best] || v != v) best = a * w + b;
+              }
+            to[best] += gm[at];
+          }
+          if (ga) {
+            const T share = ga[at] / T((h1 - h0) * (w1 - w0));
+            for (int64_t a = h0; a < h1; ++a)
+              for (int64_t b = w0; b < w1; ++b) to[a * w + b] += share;
+          }
+        }
+    }
+}
+
+// Mean and 1 / standard deviation of each channel, and the running statistics, in float64.
+template <class T>
+void finish_norms(int64_t n_, int64_t width, int64_t every, double count, const double* sums, double eps,
+                  double momentum, int64_t branches, int64_t c_, const int64_t* running_mean,
+                  const int64_t* running_var, const int64_t* batches, double* mean, double* rstd) {
+  for (int64_t q = 0; q < branches * c_; ++q) {
+    double s = 0, s2 = 0;
+    for (int64_t n = 0; n < n_; ++n) {
+      s += sums[n * width + q * every];
+      s2 += sums[n * width + q * every + 1];
+    }
+    const double m = s / count, variance = std::max(s2 / count - m * m, 0.0);
+    mean[q] = m;
+    rstd[q] = 1 / std::sqrt(variance + eps);
+    if (!running_mean) continue;
+    T* rm = reinterpret_cast<T*>(running_mean[q / c_]) + q % c_;
+    T* rv = reinterpret_cast<T*>(running_var[q / c_]) + q % c_;
+    *rm = T((1 - momentum) * *rm + momentum * m);
+    *rv = T((1 - momentum) * *rv + momentum * variance * count / (count - 1));
+  }
+  if (batches)
+    for (int64_t b = 0; b < branches; ++b) ++*reinterpret_cast<int64_t*>(batches[b]);
+}
+
+}  // namespace edgewise
