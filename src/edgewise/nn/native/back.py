@@ -220,7 +220,7 @@ class Backward:
             for pool, factor in zip(pools, factors, strict=True):
                 self._carry(made, pool.edge, factor * a, out, add=True)
         if any(grad is not None for grad in back):
-            self.kernels.pools_backward(made.shape, made.x, *back, dx)
+            self.kernels.pools_backward(made.shape, made.x, back[0], back[1], dx)
 
     def _factor(self, edge: int, primitive: int) -> float:
         return float(self.coefficients.mixture[edge, primitive] * self.coefficients.edges[edge])

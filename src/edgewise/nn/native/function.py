@@ -96,7 +96,7 @@ class CellFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         """Gradients of everything that `forward` took."""
         _, mixture, *rest = ctx.saved_tensors
         states = rest[: ctx.inputs]
