@@ -35,8 +35,13 @@ class ArchProblem(Protocol):
         """The loss on the arch batch, a scalar; with other weights if given."""
         ...
 
-    def weights_loss(self, weights: Weights | None = None) -> Tensor:
-        """The loss on the weights batch, a scalar; with other weights if given."""
+    def weights_loss(self, weights: Weights | None = None, *, twice: bool = False) -> Tensor:
+        """The loss on the weights batch, a scalar; with other weights if given.
+
+        Args:
+            weights: by name.
+            twice: whether the gradient will itself be differentiated.
+        """
         ...
 
     def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from edgewise.methods.schedule import Moment
 from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages
+from edgewise.nn import Engine
 
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
@@ -39,6 +40,8 @@ class SearchSettings:
         layers: its cells, reduction cells included; in space nb201 the cells of its three stages together.
         arch_fraction: the share of the training images that trains alpha and beta.
         trace_steps: whether the trace also keeps a line for each step.
+        engine: "auto" runs mixed cells on kernels of their own where there are any (the CPU, with a compiler);
+            "plain" runs one module after the other. Same numbers, rounding aside.
     """
 
     epochs: Count = 50
@@ -47,6 +50,7 @@ class SearchSettings:
     layers: Annotated[int, Ge(3)] = 8
     arch_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
     trace_steps: bool = False
+    engine: Engine = "auto"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class ExactHypergradient:
     def gradient(self, problem: ArchProblem) -> ArchGradient:
         """Differentiates the loss of the arch batch after the virtual step on the weights batch."""
         weights = problem.weights()
-        loss = problem.weights_loss(weights)
+        loss = problem.weights_loss(weights, twice=True)
         gradients = problem.differentiate(loss, list(weights.values()), create_graph=True)
         ahead = problem.virtual_step(dict(zip(weights, gradients, strict=True)))
         gradients = problem.differentiate(problem.arch_loss(ahead), arch_inputs(problem.arch))

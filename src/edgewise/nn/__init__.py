@@ -5,6 +5,7 @@ from edgewise.nn.build import AnyNetwork, AnySupernet, build_network, build_supe
 from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
 from edgewise.nn.drop_path import DropPath
+from edgewise.nn.engine import Engine
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.hooks import NO_HOOKS, EdgeHook, Hooks, OperationHook
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffle
@@ -13,7 +14,7 @@ from edgewise.nn.nb201 import NB201Network, NB201Supernet, ReductionBlock, stage
 from edgewise.nn.network import Network, NetworkSpec
 from edgewise.nn.operations import OPERATIONS, operation
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
-from edgewise.nn.statistics import evaluation_mode, frozen_statistics
+from edgewise.nn.statistics import evaluation_mode, frozen_statistics, frozen_weights
 from edgewise.nn.stems import Stem, StemName, choose_stem
 from edgewise.nn.supernet import SearchCell, Supernet, SupernetSpec
 
@@ -27,6 +28,7 @@ __all__ = [
     "DerivedCell",
     "DropPath",
     "EdgeHook",
+    "Engine",
     "FactorizedReduction",
     "Hooks",
     "MixedOperation",
@@ -51,6 +53,7 @@ __all__ = [
     "count_params",
     "evaluation_mode",
     "frozen_statistics",
+    "frozen_weights",
     "measure_cost",
     "operation",
     "reduction_layers",

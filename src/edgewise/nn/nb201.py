@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from edgewise.core.errors import ConfigError
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes
+from edgewise.nn.engine import Engine
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import NetworkSpec
@@ -198,8 +199,14 @@ class NB201Supernet(nn.Module):
         mixture: Mapping[str, Mixture],
         edge_weights: Mapping[str, Tensor] | None = None,
         hooks: Hooks = NO_HOOKS,
+        *,
+        engine: Engine = "auto",
     ) -> Tensor:
-        """Maps images [B, in_channels, H, W] to logits [B, classes]; see `Supernet.forward`."""
+        """Maps images [B, in_channels, H, W] to logits [B, classes]; see `Supernet.forward`.
+
+        There are no kernels for these cells: both engines are the same.
+        """
+        del engine
         weights = None if edge_weights is None else edge_weights[self.cell_type]
         out = self.stem(x)[1]
         for stage, cells in enumerate(self.stages):

@@ -37,6 +37,23 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def frozen_weights(module: nn.Module) -> Iterator[None]:
+    """Within it, weights ask for no gradient, so that passes neither keep nor compute what only they need.
+
+    Args:
+        module: the network; which weights asked for a gradient is put back at the end.
+    """
+    asking = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in asking:
+        parameter.requires_grad_(requires_grad=False)
+    try:
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_(requires_grad=True)
+
+
+@contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Within it, the module is in evaluation mode: batch norms use their running statistics.
 

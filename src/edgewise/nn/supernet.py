@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,11 @@ from torch import Tensor, nn
 from edgewise.core.errors import ConfigError
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges
+from edgewise.nn.engine import Engine
 from edgewise.nn.hooks import NO_HOOKS, Hooks
+from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
+from edgewise.nn.native import can_run, run_cell
 from edgewise.nn.operations import operation
 from edgewise.nn.stems import Stem, StemName
 from edgewise.spaces.space import CellSpace
@@ -93,6 +97,8 @@ class SearchCell(nn.Module):
         mixture: Mixture,
         edge_weights: Tensor | None,
         hooks: Hooks = NO_HOOKS,
+        *,
+        engine: Engine = "auto",
     ) -> Tensor:
         """Maps both inputs to [B, C * nodes, h, w].
 
@@ -102,8 +108,12 @@ class SearchCell(nn.Module):
             mixture: weights [edges, primitives].
             edge_weights: [edges], a factor for each edge, or None for 1.
             hooks: changes of outputs.
+            engine: see `Engine`.
         """
         inputs = self.preprocess(before, previous)
+        if engine == "auto" and hooks == NO_HOOKS and can_run(self.space, inputs[0]):
+            edges = cast(list[PartialChannelEdge], list(self.edges))
+            return run_cell(self.space, edges, inputs, mixture, edge_weights, training=self.training)
         states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
         return torch.cat([states[node] for node in self.space.concat], dim=1)
 
@@ -148,6 +158,8 @@ class Supernet(nn.Module):
         mixture: Mapping[str, Mixture],
         edge_weights: Mapping[str, Tensor] | None = None,
         hooks: Hooks = NO_HOOKS,
+        *,
+        engine: Engine = "auto",
     ) -> Tensor:
         """Maps images [B, in_channels, H, W] to logits [B, classes].
 
@@ -156,10 +168,11 @@ class Supernet(nn.Module):
             mixture: one mixture for each cell type.
             edge_weights: [edges] for each cell type, or None where edges are not weighed.
             hooks: changes of outputs in this pass, such as noise on skip connections.
+            engine: see `Engine`.
         """
         before, previous = self.stem(x)
         for cell in self.cells:
             weights = None if edge_weights is None else edge_weights[cell.cell_type]  # type: ignore[index]
-            out = cell(before, previous, mixture[cell.cell_type], weights, hooks)  # type: ignore[index]
+            out = cell(before, previous, mixture[cell.cell_type], weights, hooks, engine=engine)  # type: ignore[index]
             before, previous = previous, out
         return self.classifier(self.pool(previous).flatten(1))

@@ -14,7 +14,16 @@ from edgewise.data import Batch, Batches
 from edgewise.methods import ArchParameters, ConflictMeter, Moment, Recipe
 from edgewise.methods.gradient import ArchGradient
 from edgewise.methods.schedule import START, cosine
-from edgewise.nn import NO_HOOKS, AnySupernet, DropPath, Hooks, Mixture, OperationHook, evaluation_mode
+from edgewise.nn import (
+    NO_HOOKS,
+    AnySupernet,
+    DropPath,
+    Hooks,
+    Mixture,
+    OperationHook,
+    evaluation_mode,
+    frozen_weights,
+)
 from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy
 from edgewise.search.step import ArchReport, StepReport
 
@@ -167,6 +176,7 @@ class BilevelSearch:
                 weights.momentum,
                 weights.weight_decay if weight_decay is None else weight_decay,
             ),
+            engine=self.recipe.search.engine,
         )
         gradient = self.recipe.gradient.gradient(problem)
         overflowed = self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()])
@@ -223,7 +233,9 @@ class BilevelSearch:
             edge_weights = self.arch.edge_weights()
             mixture = self._perturbed(mixture, edge_weights, batch, moment)
         with self.compute.autocast():
-            logits = self.supernet(batch.x, mixture, edge_weights, self.hooks(moment))
+            logits = self.supernet(
+                batch.x, mixture, edge_weights, self.hooks(moment), engine=self.recipe.search.engine
+            )
         loss = cross_entropy(logits, batch.y)
         self.weights_optimizer.zero_grad()
         self.compute.backward(loss)
@@ -245,8 +257,9 @@ class BilevelSearch:
 
         def loss(weights: dict[str, Tensor]) -> Tensor:
             mixtures = {name: replace(mixture[name], weights=value) for name, value in weights.items()}
-            with evaluation_mode(self.supernet), self.compute.autocast():
-                return cross_entropy(self.supernet(batch.x, mixtures, edge_weights), batch.y)
+            engine = self.recipe.search.engine
+            with evaluation_mode(self.supernet), frozen_weights(self.supernet), self.compute.autocast():
+                return cross_entropy(self.supernet(batch.x, mixtures, edge_weights, engine=engine), batch.y)
 
         found = perturbation.perturb(
             {name: value.weights for name, value in mixture.items()},

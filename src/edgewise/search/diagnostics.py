@@ -40,7 +40,8 @@ def hessian_eigenvalue(search: BilevelSearch, batch: Batch, generator: torch.Gen
     if edge_weights is not None:
         edge_weights = {name: weights.detach() for name, weights in edge_weights.items()}
     with frozen_statistics(search.supernet):
-        loss = cross_entropy(search.supernet(batch.x, mixtures, edge_weights), batch.y)
+        logits = search.supernet(batch.x, mixtures, edge_weights, engine="plain")
+        loss = cross_entropy(logits, batch.y)
     size = sum(alpha.numel() for alpha in alphas)
     start = torch.randn(size, generator=generator, dtype=torch.float64).to(loss.device, loss.dtype)
     found = largest_eigenvalue(hessian_product(loss, alphas), start)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +13,7 @@ from edgewise.core.compute import Compute
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters
 from edgewise.methods.gradient import Weights
-from edgewise.nn import AnySupernet, Hooks, Mixture, frozen_statistics
+from edgewise.nn import AnySupernet, Engine, Hooks, Mixture, frozen_statistics, frozen_weights
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ class SupernetProblem:
         momenta: dict[str, Tensor],
         compute: Compute,
         surroundings: Surroundings,
+        engine: Engine = "auto",
     ) -> None:
         self.supernet = supernet
         self.arch = arch
@@ -72,6 +72,7 @@ class SupernetProblem:
         self._momenta = momenta
         self._compute = compute
         self._surroundings = surroundings
+        self._engine: Engine = engine
 
     @property
     def xi(self) -> float:
@@ -85,26 +86,25 @@ class SupernetProblem:
     def arch_loss(self, weights: Weights | None = None) -> Tensor:
         """Mean cross-entropy of the arch batch; kept, as the accuracy is, as `last_loss` and `last_accuracy`."""
         batch = self._surroundings.arch_batch
-        logits = self._logits(batch.x, weights)
+        logits = self._logits(batch.x, weights, self._engine)
         loss = cross_entropy(logits, batch.y)
         self.last_loss, self.last_accuracy = loss.detach(), accuracy(logits, batch.y)
         return loss
 
-    def weights_loss(self, weights: Weights | None = None) -> Tensor:
+    def weights_loss(self, weights: Weights | None = None, *, twice: bool = False) -> Tensor:
         """Mean cross-entropy of the weights batch."""
         batch = self._surroundings.weights_batch
         assert batch is not None
-        return cross_entropy(self._logits(batch.x, weights), batch.y)
+        engine: Engine = "plain" if twice else self._engine
+        return cross_entropy(self._logits(batch.x, weights, engine), batch.y)
 
-    def _logits(self, x: Tensor, weights: Weights | None) -> Tensor:
+    def _logits(self, x: Tensor, weights: Weights | None, engine: Engine) -> Tensor:
         inputs = (x, self._mixture(), self.arch.edge_weights(), self._hooks())
-        statistics: AbstractContextManager[None] = (
-            nullcontext() if weights is None else frozen_statistics(self.supernet)
-        )
-        with self._compute.autocast(), statistics:
-            if weights is None:
-                return self.supernet(*inputs)
-            return torch.func.functional_call(self.supernet, dict(weights), inputs)
+        if weights is None:
+            with self._compute.autocast(), frozen_weights(self.supernet):
+                return self.supernet(*inputs, engine=engine)
+        with self._compute.autocast(), frozen_statistics(self.supernet):
+            return torch.func.functional_call(self.supernet, dict(weights), inputs, {"engine": engine})
 
     def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:
         """One step of the weights' SGD with learning rate xi, without clipping."""
