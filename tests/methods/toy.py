@@ -51,7 +51,7 @@ class Toy:
     def arch_loss(self, weights: Weights | None = None) -> Tensor:
         return self._loss("arch", weights)
 
-    def weights_loss(self, weights: Weights | None = None) -> Tensor:
+    def weights_loss(self, weights: Weights | None = None, *, twice: bool = False) -> Tensor:
         return self._loss("weights", weights)
 
     def _loss(self, name: str, weights: Weights | None) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import Mutation, plant
 from tests.mutations.planted_family import FAMILY
+from tests.mutations.planted_native import NATIVE_KERNELS
 from tests.mutations.planted_stages import STAGED
 from tests.mutations.planted_watch import WATCH
 
@@ -532,4 +533,15 @@ RUNS = [
     ),
 ]
 
-MUTATIONS = [*PROJECTION, *BILEVEL_STEPS, *NETWORKS, *SPLITS, *TRAINING, *RUNS, *FAMILY, *STAGED, *WATCH]
+MUTATIONS = [
+    *PROJECTION,
+    *BILEVEL_STEPS,
+    *NETWORKS,
+    *SPLITS,
+    *TRAINING,
+    *RUNS,
+    *FAMILY,
+    *STAGED,
+    *WATCH,
+    *NATIVE_KERNELS,
+]

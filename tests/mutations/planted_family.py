@@ -87,8 +87,8 @@ SECOND_ORDER = [
     plant(
         "second order moves the running statistics of batch norms",
         "search/problem.py",
-        "nullcontext() if weights is None else frozen_statistics(self.supernet)",
-        "nullcontext()",
+        "with self._compute.autocast(), frozen_statistics(self.supernet):",
+        "with self._compute.autocast():",
         UNTOUCHED,
     ),
     plant(
@@ -193,8 +193,8 @@ PERTURBATION = [
     plant(
         "the adversary moves the running statistics of batch norms",
         "search/bilevel.py",
-        "with evaluation_mode(self.supernet), self.compute.autocast():",
-        "with self.compute.autocast():",
+        "with evaluation_mode(self.supernet), frozen_weights(self.supernet), self.compute.autocast():",
+        "with frozen_weights(self.supernet), self.compute.autocast():",
         STATISTICS,
     ),
     plant(

@@ -48,8 +48,8 @@ OUTPUTS = [
     plant(
         "the adversary looks through noise",
         "search/bilevel.py",
-        "return cross_entropy(self.supernet(batch.x, mixtures, edge_weights), batch.y)",
-        "return cross_entropy(self.supernet(batch.x, mixtures, edge_weights, self.hooks(moment)), batch.y)",
+        "self.supernet(batch.x, mixtures, edge_weights, engine=engine)",
+        "self.supernet(batch.x, mixtures, edge_weights, self.hooks(moment), engine=engine)",
         HOOKS + "the_adversary_sees_no_noise",
     ),
     plant(

@@ -172,8 +172,8 @@ MEASURES = [
     plant(
         "the Hessian moves the running statistics of batch norms",
         "search/diagnostics.py",
-        "    with frozen_statistics(search.supernet):\n        loss",
-        "    if True:\n        loss",
+        "    with frozen_statistics(search.supernet):\n        logits",
+        "    if True:\n        logits",
         LEFT_ALONE,
     ),
     plant(
@@ -193,9 +193,8 @@ MEASURES = [
     plant(
         "the Hessian sees drop-path and noise",
         "search/diagnostics.py",
-        "loss = cross_entropy(search.supernet(batch.x, mixtures, edge_weights), batch.y)",
-        "loss = cross_entropy(search.supernet(batch.x, mixtures, edge_weights, "
-        "search.hooks(search.recipe.locate(1)[1])), batch.y)",
+        'search.supernet(batch.x, mixtures, edge_weights, engine="plain")',
+        "search.supernet(batch.x, mixtures, edge_weights, search.hooks(search.recipe.locate(1)[1]))",
         HOOKS + "no_diagnostic_sees_noise_dropout_or_drop_path",
     ),
     plant(

@@ -77,7 +77,7 @@ def test_a_planted_mistake_is_noticed(mutation: Mutation, tmp_path: Path) -> Non
 def test_a_mistake_can_be_planted_in_the_code_as_it_is(mutation: Mutation, tmp_path: Path) -> None:
     original = Path(edgewise.__file__ or "").parent / mutation.file
     copy = tmp_path / mutation.file
-    copy.parent.mkdir()
+    copy.parent.mkdir(parents=True)
     shutil.copy(original, copy)
     plant(tmp_path, mutation)
     assert copy.read_bytes() != original.read_bytes()

@@ -21,7 +21,8 @@ from edgewise.spaces.topology import Topology
 
 SMALL = CellSpace("small", Topology.dense(2, 2), DARTS.primitives)
 CLASSES = 3
-SIZE = SearchSettings(epochs=4, batch_size=4, channels=8, layers=3)
+# The plain engine: these tests watch modules at work. tests/nn/test_native.py compares the engines.
+SIZE = SearchSettings(epochs=4, batch_size=4, channels=8, layers=3, engine="plain")
 AUGMENT = Augment(crop_padding=1, flip=True, cutout=2)
 
 

@@ -48,7 +48,7 @@ class Toy:
         w = (weights or self.weights())["w"].sum()
         return self._a * w - 2 * self._a + 1
 
-    def weights_loss(self, weights: Weights | None = None) -> Tensor:
+    def weights_loss(self, weights: Weights | None = None, *, twice: bool = False) -> Tensor:
         w = (weights or self.weights())["w"].sum()
         return w**2 - 2 * self._a * w + self._a**2
 

@@ -200,7 +200,7 @@ class NB201Supernet(nn.Module):
         edge_weights: Mapping[str, Tensor] | None = None,
         hooks: Hooks = NO_HOOKS,
         *,
-        engine: Engine = "auto",
+        engine: Engine = "plain",
     ) -> Tensor:
         """Maps images [B, in_channels, H, W] to logits [B, classes]; see `Supernet.forward`.
 

@@ -45,12 +45,12 @@ def frozen_weights(module: nn.Module) -> Iterator[None]:
     """
     asking = [parameter for parameter in module.parameters() if parameter.requires_grad]
     for parameter in asking:
-        parameter.requires_grad_(requires_grad=False)
+        parameter.requires_grad = False
     try:
         yield
     finally:
         for parameter in asking:
-            parameter.requires_grad_(requires_grad=True)
+            parameter.requires_grad = True
 
 
 @contextmanager

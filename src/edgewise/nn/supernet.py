@@ -98,7 +98,7 @@ class SearchCell(nn.Module):
         edge_weights: Tensor | None,
         hooks: Hooks = NO_HOOKS,
         *,
-        engine: Engine = "auto",
+        engine: Engine = "plain",
     ) -> Tensor:
         """Maps both inputs to [B, C * nodes, h, w].
 
@@ -159,7 +159,7 @@ class Supernet(nn.Module):
         edge_weights: Mapping[str, Tensor] | None = None,
         hooks: Hooks = NO_HOOKS,
         *,
-        engine: Engine = "auto",
+        engine: Engine = "plain",
     ) -> Tensor:
         """Maps images [B, in_channels, H, W] to logits [B, classes].
 

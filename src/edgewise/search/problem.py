@@ -61,7 +61,7 @@ class SupernetProblem:
         momenta: dict[str, Tensor],
         compute: Compute,
         surroundings: Surroundings,
-        engine: Engine = "auto",
+        engine: Engine = "plain",
     ) -> None:
         self.supernet = supernet
         self.arch = arch

@@ -13,6 +13,10 @@ from edgewise.nn.native.cell import Coefficients, Made, Pass
 from edgewise.nn.native.kernels import Convolutions, Norms, Shape, Upstream, View
 from edgewise.nn.native.plan import Source
 
+Affine = tuple[np.ndarray, np.ndarray, np.ndarray]
+Row = tuple[View, np.ndarray, Affine]
+"""Where a branch's upstream gradient lies, in which channels, and a, b, d of dy = a * g + b * y + d."""
+
 
 @dataclass
 class Gradients:
@@ -127,9 +131,7 @@ class Backward:
         b = -a * norms.rstd * sums.normed(norms) / self.count
         return a, b, -a * sums.g / self.count - b * norms.mean
 
-    def _upstream(
-        self, rows: list[tuple[View, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]]
-    ) -> Upstream:
+    def _upstream(self, rows: list[Row]) -> Upstream:
         return Upstream(
             np.array([view.address for view, _, _ in rows], dtype=np.int64),
             np.array([view.stride for view, _, _ in rows], dtype=np.int64),
@@ -138,44 +140,20 @@ class Backward:
         )
 
     def _convolutions(self, source: Source, made: Made, sums: dict[tuple[int, int], Sums], dx: View) -> None:
-        if made.first is None or made.y1 is None or made.norms1 is None:
+        if made.first is None or made.y1 is None:
             return
-        c, (ho, wo) = self.layout.share, made.shape.out
+        c, doubles = self.layout.share, source.doubles
         rows = []
-        doubles = source.doubles
         for b, branch in enumerate(source.branches):
             norms = made.norms2 if b < len(doubles) else made.norms1
             assert norms is not None
-            own = Norms(norms.mean[b * c : (b + 1) * c], norms.rstd[b * c : (b + 1) * c])
             key = branch.edge, branch.primitive
-            factor = self._factor(*key)
-            rows.append(
-                (self.g, self.layout.mixed(self.targets[branch.edge]), self._behind_norm(factor, own, sums[key]))
-            )
-        e: Tensor | None = None
+            behind = self._behind_norm(self._factor(*key), norms.part(b, c), sums[key])
+            rows.append((self.g, self.layout.mixed(self.targets[branch.edge]), behind))
+        # Holds the planes that the first rows then point to.
+        between = made.y1.new_empty(made.shape.n, len(doubles) * c, *made.shape.out)
         if doubles:
-            assert made.second is not None
-            assert made.y2 is not None
-            inner = Shape(made.shape.n, c, ho, wo, 1, max(branch.stages[1].pad for branch in doubles))
-            e = made.y1.new_empty(made.shape.n, len(doubles) * c, ho, wo)
-            found = self.kernels.branches_backward(
-                inner,
-                View.of(made.y1),
-                c * ho * wo,
-                made.norms1,
-                made.second,
-                made.y2,
-                self._upstream(rows[: len(doubles)]),
-                self._weights([branch.stages[1].weights for branch in doubles], made.second),
-                View.of(e),
-            )
-            assert found is not None
-            table = found.sum(0)
-            for b in range(len(doubles)):
-                part = slice(b * c, (b + 1) * c)
-                own = Norms(made.norms1.mean[part], made.norms1.rstd[part])
-                behind = self._behind_norm(1.0, own, Sums(table[part, 0], table[part, 1]))
-                rows[b] = (View.of(e), np.arange(b * c, (b + 1) * c, dtype=np.int64), behind)
+            rows[: len(doubles)] = self._second_stages(source, made, rows[: len(doubles)], between)
         self.kernels.branches_backward(
             made.shape,
             made.x,
@@ -187,6 +165,34 @@ class Backward:
             self._weights([branch.stages[0].weights for branch in source.branches], made.first),
             dx,
         )
+
+    def _second_stages(self, source: Source, made: Made, rows: list[Row], between: Tensor) -> list[Row]:
+        """Fills `between` with the gradients of the first outputs, normed; returns what is behind them."""
+        assert made.y1 is not None
+        assert made.y2 is not None
+        assert made.norms1 is not None
+        assert made.second is not None
+        c, (ho, wo) = self.layout.share, made.shape.out
+        seconds = [branch.stages[1] for branch in source.doubles]
+        found = self.kernels.branches_backward(
+            Shape(made.shape.n, c, ho, wo, 1, max(stage.pad for stage in seconds)),
+            View.of(made.y1),
+            c * ho * wo,
+            made.norms1,
+            made.second,
+            made.y2,
+            self._upstream(rows),
+            self._weights([stage.weights for stage in seconds], made.second),
+            View.of(between),
+        )
+        assert found is not None
+        table, behind = found.sum(0), []
+        for b in range(len(seconds)):
+            part = slice(b * c, (b + 1) * c)
+            sums = Sums(table[part, 0], table[part, 1])
+            affine = self._behind_norm(1.0, made.norms1.part(b, c), sums)
+            behind.append((View.of(between), np.arange(b * c, (b + 1) * c, dtype=np.int64), affine))
+        return behind
 
     def _weights(self, pairs: list[tuple[Tensor, Tensor]], like: Convolutions) -> Convolutions | None:
         if not self.want_weights:
@@ -204,7 +210,7 @@ class Backward:
         share = self.layout.share
         for at, pools in enumerate((source.tops, source.means)):
             plane, norms = made.pools[at], made.pool_norms[at]
-            if plane is None or norms is None:
+            if plane is None:
                 continue
             factors = [self._factor(pool.edge, pool.primitive) for pool in pools]
             both = [sums[pool.edge, pool.primitive] for pool in pools]
@@ -212,13 +218,14 @@ class Backward:
                 sum((f * s.g for f, s in zip(factors, both, strict=True)), np.zeros(share)),
                 sum((f * s.gy for f, s in zip(factors, both, strict=True)), np.zeros(share)),
             )
-            a, b, d = self._behind_norm(1.0, norms, joint)
+            # In training all edges have the same statistics; in evaluation b and d are zero.
+            _, b, d = self._behind_norm(1.0, norms[0], joint)
             grad = back[at] = torch.empty_like(plane)
             out, channels = View.of(grad), np.arange(share, dtype=np.int64)
             planes = (made.shape.n, share, self.plane)
             self.kernels.weighted_sum(planes, [View.of(plane)], channels, b[None], d, out, channels, add=False)
-            for pool, factor in zip(pools, factors, strict=True):
-                self._carry(made, pool.edge, factor * a, out, add=True)
+            for pool, factor, own in zip(pools, factors, norms, strict=True):
+                self._carry(made, pool.edge, factor * own.rstd, out, add=True)
         if any(grad is not None for grad in back):
             self.kernels.pools_backward(made.shape, made.x, back[0], back[1], dx)
 

@@ -75,7 +75,7 @@ class Made:
         norms1: statistics of y1.
         norms2: statistics of y2.
         pools: max and average pool, [N, C, H', W'], or None each.
-        pool_norms: their statistics.
+        pool_norms: their statistics, for each edge.
         rest: what passes the operations by, [N, channels, H', W'].
         rest_indices: of its 2x2 pool, where there is one.
         terms: all addends.
@@ -91,7 +91,7 @@ class Made:
     norms1: Norms | None = None
     norms2: Norms | None = None
     pools: list[Tensor | None] = field(default_factory=lambda: [None, None])
-    pool_norms: list[Norms | None] = field(default_factory=lambda: [None, None])
+    pool_norms: list[list[Norms]] = field(default_factory=lambda: [[], []])
     rest: View | None = None
     rest_indices: Tensor | None = None
     terms: list[Term] = field(default_factory=list)
@@ -163,8 +163,7 @@ class Pass:
             y, norms = (made.y1, made.norms1) if b >= len(doubles) else (made.y2, made.norms2)
             assert y is not None
             assert norms is not None
-            own = Norms(norms.mean[b * c : (b + 1) * c], norms.rstd[b * c : (b + 1) * c])
-            made.terms.append(Term(branch.edge, branch.primitive, View.of(y, b * c), own))
+            made.terms.append(Term(branch.edge, branch.primitive, View.of(y, b * c), norms.part(b, c)))
 
     def _norms(self, sums: np.ndarray, norms: list[nn.BatchNorm2d], count: int) -> Norms:
         c = self.layout.share
@@ -186,12 +185,15 @@ class Pass:
             if plane is None:
                 continue
             own = np.ascontiguousarray(sums[:, :, 2 * at : 2 * at + 2])
-            # The same planes on every edge: one set of statistics, recorded in every edge's batch norm.
+            # The same planes on every edge, and so the same statistics of a batch; what is recorded may differ.
             tiled = np.tile(own, (1, len(pools), 1)) if self.training else own
             norms = self._norms(tiled, [pool.norm for pool in pools], n * ho * wo)
-            made.pool_norms[at] = norms = Norms(norms.mean[:c], norms.rstd[:c])
+            made.pool_norms[at] = [norms.part(b, c) for b in range(len(pools))]
             view = View.of(plane)
-            made.terms += [Term(pool.edge, pool.primitive, view, norms) for pool in pools]
+            made.terms += [
+                Term(pool.edge, pool.primitive, view, part)
+                for pool, part in zip(pools, made.pool_norms[at], strict=True)
+            ]
 
     def _pass_by(self, made: Made, tensor: Tensor, channel: int) -> None:
         if made.shape.stride == 1:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from edgewise.nn.native.back import Backward, Gradients
 from edgewise.nn.native.cell import Coefficients, Layout, Pass
@@ -95,9 +94,16 @@ class CellFunction(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        """Gradients of everything that `forward` took."""
+        """Gradients of everything that `forward` took.
+
+        Raises:
+            RuntimeError: the gradients are to be differentiated again, which the kernels can't.
+        """
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "the kernels of mixed cells can't be differentiated twice: run the supernet with engine='plain'"
+            )
         _, mixture, *rest = ctx.saved_tensors
         states = rest[: ctx.inputs]
         call = ctx.call

@@ -59,6 +59,11 @@ class Norms:
     mean: np.ndarray
     rstd: np.ndarray
 
+    def part(self, branch: int, channels: int) -> Norms:
+        """Those of one branch."""
+        own = slice(branch * channels, (branch + 1) * channels)
+        return Norms(self.mean[own], self.rstd[own])
+
 
 @dataclass(frozen=True)
 class Convolutions:
