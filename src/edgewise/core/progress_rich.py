@@ -30,7 +30,7 @@ class RichProgress:
     def __init__(
         self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic, width: int | None = None
     ) -> None:
-        self._console = Console(file=stream, force_terminal=True, width=width)
+        self.console = Console(file=stream, force_terminal=True, width=width)
         self._clock = clock
 
     @contextmanager
@@ -43,14 +43,14 @@ class RichProgress:
             TextColumn("{task.fields[text]}", markup=False),
         )
         # No thread redraws: the figures may ask a device that the run is using.
-        with Bars(*columns, console=self._console, auto_refresh=False, transient=True) as bars:
+        with Bars(*columns, console=self.console, auto_refresh=False, transient=True) as bars:
             phase = _RichPhase(bars, title, pace, self._clock, start_epoch)
             yield phase
         self.say(", ".join([f"{title}: {epochs} epochs", f"took {duration(pace.elapsed())}", *phase.last]))
 
     def say(self, text: str) -> None:
         """Prints a line above the bars."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints a table."""
@@ -59,7 +59,7 @@ class RichProgress:
             table.add_column(column, justify="right" if i else "left")
         for row in rows:
             table.add_row(*row)
-        self._console.print(table)
+        self.console.print(table)
 
 
 class _RichPhase:

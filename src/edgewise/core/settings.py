@@ -36,19 +36,20 @@ T = TypeVar("T")
 _FAILED: Any = object()
 
 
-def build(cls: type[T], data: Mapping[str, Any]) -> T:
+def build(cls: type[T], data: Mapping[str, Any], *, known: Sequence[str] = ()) -> T:
     """Makes a settings object from a plain table.
 
     Args:
         cls: a dataclass.
         data: what a TOML file holds; settings that are not named keep their defaults.
+        known: problems that were found already, told together with the others.
 
     Raises:
         ConfigError: lists every unknown name, wrong type and value out of range, with dotted paths.
     """
     problems: list[str] = []
     built = _build_part(cls, data, "", None, _Root(cls, problems))
-    raise_all(problems, cls.__name__)
+    raise_all([*problems, *known], cls.__name__)
     return built
 
 

@@ -1,0 +1,152 @@
+"""All runs of a study at a glance, while it goes on: a table in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edgewise.core.progress import Progress, duration
+from edgewise.study.plan import Cell, PlannedRun
+from edgewise.study.state import RunState, epochs_done
+
+EVERY = 30.0
+"""Seconds after which plain lines say how far the runs are."""
+
+
+class Board(Protocol):
+    """Shows how far every run is."""
+
+    def note(self, run: PlannedRun, state: RunState) -> None:
+        """Says that a run has another state now."""
+        ...
+
+    def refresh(self) -> None:
+        """Looks how far the running ones are; cheap enough to be called several times a second."""
+        ...
+
+    def close(self) -> None:
+        """Ends the picture."""
+        ...
+
+
+@dataclass
+class Sheet:
+    """What is known about all runs: the content of the table, however it is shown.
+
+    Args:
+        root: the study's folder.
+        runs: all of them.
+        states: of each run, by name.
+    """
+
+    root: Path
+    runs: Sequence[PlannedRun]
+    states: dict[str, RunState]
+
+    def columns(self) -> list[str]:
+        """The heads: the cell, then the seeds."""
+        return ["method", *(f"seed {seed}" for seed in self._seeds())]
+
+    def rows(self) -> list[list[str]]:
+        """One row for each cell of the design, one column for each seed."""
+        by_place = {(run.cell.key, run.seed): run for run in self.runs}
+        several = len({cell.data for cell in self._cells()}) > 1 or len({c.space for c in self._cells()}) > 1
+        rows = []
+        for cell in self._cells():
+            name = f"{cell.label()} ({cell.space}, {cell.data})" if several else cell.label()
+            found = [by_place.get((cell.key, seed)) for seed in self._seeds()]
+            rows.append([name, *("" if run is None else self.entry(run) for run in found)])
+        return rows
+
+    def entry(self, run: PlannedRun) -> str:
+        """The state of a run in a word or two."""
+        state = self.states[run.name]
+        if state.status == "running":
+            return f"{min(1.0, epochs_done(self.root, run) / run.epochs()):.0%}"
+        return {"waiting": ".", "finished": "done", "stopped": "stopped"}.get(state.status, state.status.upper())
+
+    def count(self, *statuses: str) -> int:
+        """How many runs are in one of these states."""
+        return sum(state.status in statuses for state in self.states.values())
+
+    def share(self) -> float:
+        """What part of all epochs is done, 0 to 1."""
+        total = sum(run.epochs() for run in self.runs)
+        done = sum(
+            run.epochs()
+            if self.states[run.name].status == "finished"
+            else min(run.epochs(), epochs_done(self.root, run))
+            for run in self.runs
+        )
+        return done / total if total else 1.0
+
+    def _cells(self) -> list[Cell]:
+        return list({run.cell.key: run.cell for run in self.runs}.values())
+
+    def _seeds(self) -> list[int]:
+        return list(dict.fromkeys(run.seed for run in self.runs))
+
+
+class PlainBoard:
+    """A line when a run begins or ends, and now and then how far the running ones are.
+
+    Args:
+        sheet: the table.
+        progress: prints the lines.
+        clock: seconds, rising.
+        every: seconds between two lines on running runs.
+    """
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        progress: Progress,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        every: float = EVERY,
+    ) -> None:
+        self._sheet, self._progress = sheet, progress
+        self._clock, self._every = clock, every
+        self._printed = self._began = clock()
+        self._share = sheet.share()
+
+    def note(self, run: PlannedRun, state: RunState) -> None:
+        """Prints the run and its new state."""
+        self._sheet.states[run.name] = state
+        done, total = self._sheet.count("finished"), len(self._sheet.runs)
+        text = {"running": "started"}.get(state.status, state.status)
+        self._say(f"[{done}/{total}] {run.name}: {text}{f': {state.detail}' if state.detail else ''}")
+
+    def refresh(self) -> None:
+        """Prints how far the running ones are, when nothing was printed for a while."""
+        if self._clock() - self._printed < self._every:
+            return
+        running = [run for run in self._sheet.runs if self._sheet.states[run.name].status == "running"]
+        if running:
+            parts = ", ".join(f"{run.name} {self._sheet.entry(run)}" for run in running)
+            self._say(f"{self._sheet.share():.0%} of all epochs{self._left()}; {parts}")
+
+    def close(self) -> None:
+        """Prints nothing more."""
+
+    def _left(self) -> str:
+        gained, spent = self._sheet.share() - self._share, self._clock() - self._began
+        return f", {duration(spent / gained * (1 - self._sheet.share()))} left" if gained > 0 else ""
+
+    def _say(self, text: str) -> None:
+        self._progress.say(text)
+        self._printed = self._clock()
+
+
+def make_board(sheet: Sheet, progress: Progress) -> Board:
+    """A table that redraws itself where the progress draws bars, else plain lines."""
+    from edgewise.core.progress_rich import RichProgress
+
+    if isinstance(progress, RichProgress):
+        from edgewise.study.board_rich import RichBoard
+
+        return RichBoard(sheet, progress)
+    return PlainBoard(sheet, progress)
