@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli import benchmark, explore, lists, runs, saved
+from edgewise.cli import benchmark, explore, lists, runs, saved, study
 from edgewise.cli.options import SpacesInHelp
 from edgewise.core.errors import EdgewiseError
 
@@ -28,6 +28,9 @@ app = typer.Typer(
 )
 recipes = typer.Typer(no_args_is_help=True, help="The methods: list them, show their settings, cite them.")
 spaces = typer.Typer(no_args_is_help=True, help="The spaces that can be searched or read.")
+studies = typer.Typer(
+    cls=study.StudyGroup, no_args_is_help=True, help="Many runs with statistics, and the thesis's tables."
+)
 
 app.command("run", cls=SpacesInHelp, epilog=runs.RUN_EXAMPLES)(runs.run)
 app.command("search", cls=SpacesInHelp, epilog=runs.SEARCH_EXAMPLES)(runs.search)
@@ -44,8 +47,13 @@ recipes.command("ls", epilog=lists.LS_EXAMPLES)(lists.list_recipes)
 recipes.command("show", epilog=lists.SHOW_EXAMPLES)(lists.show_recipe)
 recipes.command("cite", epilog=lists.RECIPES_CITE_EXAMPLES)(lists.cite_recipe)
 spaces.command("ls", epilog=lists.SPACES_EXAMPLES)(lists.list_spaces)
+studies.command("run", epilog=study.RUN_EXAMPLES)(study.run)
+studies.command("ls", epilog=study.LS_EXAMPLES)(study.list_studies)
+studies.command("show", epilog=study.SHOW_EXAMPLES)(study.show)
+studies.command("report", epilog=study.REPORT_EXAMPLES)(study.report)
 app.add_typer(recipes, name="recipes")
 app.add_typer(spaces, name="spaces")
+app.add_typer(studies, name="study")
 
 
 def _print_version(wanted: bool) -> None:

@@ -70,7 +70,7 @@ class Sheet:
 
     def count(self, *statuses: str) -> int:
         """How many runs are in one of these states."""
-        return sum(state.status in statuses for state in self.states.values())
+        return sum(self.states[run.name].status in statuses for run in self.runs)
 
     def share(self) -> float:
         """What part of all epochs is done, 0 to 1."""

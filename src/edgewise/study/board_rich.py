@@ -64,7 +64,9 @@ class RichBoard:
         for i, column in enumerate(sheet.columns()):
             table.add_column(column, justify="right" if i else "left")
         for row in sheet.rows():
-            table.add_row(row[0], *(f"[{_STYLES.get(entry, 'cyan')}]{entry}[/]" if entry else "" for entry in row[1:]))
+            table.add_row(
+                row[0], *(f"[{_STYLES.get(entry, 'cyan')}]{entry}[/]" if entry else "" for entry in row[1:])
+            )
         return table
 
     def _title(self) -> str:

@@ -136,7 +136,10 @@ def _scale_problems(table: Mapping[str, Any], chosen: str | None) -> list[str]:
         text
         for i, entry in enumerate(scales)
         if "seeds" in entry
-        for text in (*_empty(f"scales[{i}].seeds", entry["seeds"]), *_repeated(f"scales[{i}].seeds", entry["seeds"]))
+        for text in (
+            *_empty(f"scales[{i}].seeds", entry["seeds"]),
+            *_repeated(f"scales[{i}].seeds", entry["seeds"]),
+        )
     ]
     names = [entry.get("name") for entry in scales]
     if chosen is not None and chosen not in names:

@@ -134,7 +134,9 @@ def _received(receiver: Connection, exitcode: int | None) -> Outcome:
     finally:
         receiver.close()
     how = f"signal {-exitcode}" if exitcode and exitcode < 0 else f"exit code {exitcode}"
-    return Outcome("died", f"its process ended without a word ({how}; 9 is what the system sends when memory is short)")
+    return Outcome(
+        "died", f"its process ended without a word ({how}; 9 is what the system sends when memory is short)"
+    )
 
 
 def _in_child(job: Job, sender: Connection) -> None:

@@ -1,0 +1,113 @@
+"""The page of a study: its tables and the curves of its runs side by side; it loads nothing but itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from edgewise.core.citations import THESIS
+from edgewise.core.settings import to_toml
+from edgewise.report.figures import plot_text, rounded
+from edgewise.study.conduct import Study
+from edgewise.study.results import Results
+from edgewise.study.tables import Tables, name_of
+
+COLOURS = 8
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def render(study: Study, results: Results, tables: Tables) -> str:
+    """The page as text.
+
+    Args:
+        study: the study.
+        results: what is known so far.
+        tables: its tables.
+    """
+    environment = Environment(
+        loader=PackageLoader("edgewise.study", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    measured = any(result.runs for result in results.cells)
+    return environment.get_template("study.html.j2").render(
+        spec=study.spec,
+        spec_text=to_toml(study.spec),
+        tables=tables.all(),
+        finished=sum(len(result.runs) + len(result.retrained) for result in results.cells),
+        unfinished=results.unfinished,
+        methods=[name_of(result, results) for result in results.cells],
+        curve_names=_curve_names(results),
+        page_data={"methods": _methods(results), "metric": results.metric, "colours": COLOURS}
+        if measured
+        else None,
+        style=_style(environment),
+        script=_asset(environment, "study.js"),
+        plotly=_plotly() if measured else None,
+        citations=_citations(study, results),
+    )
+
+
+def _citations(study: Study, results: Results) -> list[str]:
+    entries = [THESIS.bibtex] if study.spec.published else []
+    entries += [text for result in results.cells for text in result.cell.settings.bibtex()]
+    return list(dict.fromkeys(entries))
+
+
+def _methods(results: Results) -> list[dict[str, Any]]:
+    """For every cell of the design its runs, with what the plots draw."""
+    return [
+        {
+            "name": name_of(result, results),
+            "short": plot_text(name_of(result, results)),
+            "colour": i % COLOURS,
+            "dash": DASHES[i // COLOURS % len(DASHES)],
+            "runs": [
+                {
+                    "seed": run.seed,
+                    "kind": kind,
+                    "value": _value(results.metric, run.test, run.arch),
+                    "curves": {name: [rounded(v) for v in values] for name, values in run.curves.items()},
+                }
+                for kind, runs in (("search", result.runs), ("retrained", result.retrained))
+                for run in runs
+            ],
+        }
+        for i, result in enumerate(results.cells)
+    ]
+
+
+def _value(metric: str, test: float | None, arch: float | None) -> float | None:
+    if metric == "test":
+        return None if test is None else rounded(100 * (1 - test))
+    return None if arch is None else rounded(100 * arch)
+
+
+def _curve_names(results: Results) -> list[str]:
+    known: dict[str, None] = {}
+    for result in results.cells:
+        known |= dict.fromkeys(name for run in result.runs for name in run.curves)
+    return list(known)
+
+
+def _style(environment: Environment) -> Markup:
+    shared = PackageLoader("edgewise.report", "templates").get_source(environment, "page.css")[0]
+    return Markup(shared) + _asset(environment, "study.css")
+
+
+def _asset(environment: Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
+
+
+def _plotly() -> Markup:
+    # Imported here: it takes a while.
+    from plotly.offline import get_plotlyjs
+
+    source = get_plotlyjs()
+    # A script element ends at the first of these, even inside a JavaScript text.
+    return Markup(source.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
