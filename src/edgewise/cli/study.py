@@ -12,7 +12,7 @@ from edgewise.cli import options as opt
 from edgewise.core.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from edgewise.study import Study
+    from edgewise.study import Study, StudySpec
 
 RUN_EXAMPLES = """Examples:
 
@@ -39,47 +39,70 @@ class StudyGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+Study_ = Annotated[str, typer.Argument(metavar="FILE.toml|NAME", help="A study; see `edgewise study ls`.")]
+Folder = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The study's folder; studies/NAME if left out.")
+]
+ScaleOption = Annotated[
+    opt.PresetChoice | None,
+    typer.Option("--scale", help="The size, for a study with scales; tiny for those that come with edgewise."),
+]
+Seeds = Annotated[str | None, typer.Option("--seeds", metavar="0,1,2", help="Seeds in place of the study's.")]
+RetrainBest = Annotated[
+    int | None,
+    typer.Option("--retrain-best", metavar="N", min=0, help="Train each cell's best network N times anew."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Runs side by side on this machine.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="PyTorch's threads in each run.", show_default=False)
+]
+On = Annotated[
+    str,
+    typer.Option("--on", metavar="ray|ray://HOST:PORT", help="Carry the runs out on Ray.", show_default=False),
+]
+Cpus = Annotated[float, typer.Option("--cpus", min=0.0, help="CPUs of each run, on Ray.")]
+Gpus = Annotated[float, typer.Option("--gpus", min=0.0, help="GPUs of each run, on Ray; 0.5 shares one.")]
+Retries = Annotated[int, typer.Option("--retries", min=0, help="How often a run whose process dies is retried.")]
+
+
 def run(
-    study: Annotated[str, typer.Argument(metavar="FILE.toml|NAME", help="A study; see `edgewise study ls`.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="The study's folder; studies/NAME if left out.")
-    ] = None,
-    scale: Annotated[
-        opt.PresetChoice | None,
-        typer.Option("--scale", help="The size, for a study with scales; tiny for those that come with edgewise."),
-    ] = None,
+    study: Study_,
+    out: Folder = None,
+    scale: ScaleOption = None,
     data: opt.Data = None,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="0,1,2", help="Seeds in place of the study's.")
-    ] = None,
+    seeds: Seeds = None,
     sets: opt.Sets = None,
-    retrain_best: Annotated[
-        int | None,
-        typer.Option(
-            "--retrain-best", metavar="N", min=0, help="Train each cell's best found network N times anew."
-        ),
-    ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Runs side by side on this machine.")] = 1,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="PyTorch's threads in each run.", show_default=False)
-    ] = None,
+    retrain_best: RetrainBest = None,
+    workers: Workers = 1,
+    threads: Threads = None,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
-    on: Annotated[
-        str,
-        typer.Option("--on", metavar="ray|ray://HOST:PORT", help="Carry the runs out on Ray.", show_default=False),
-    ] = "",
-    cpus: Annotated[float, typer.Option("--cpus", min=0.0, help="CPUs of each run, on Ray.")] = 1.0,
-    gpus: Annotated[
-        float, typer.Option("--gpus", min=0.0, help="GPUs of each run, on Ray; 0.5 shares one.")
-    ] = 0.0,
-    retries: Annotated[
-        int, typer.Option("--retries", min=0, help="How often a run whose process dies is tried again.")
-    ] = 1,
+    on: On = "",
+    cpus: Cpus = 1.0,
+    gpus: Gpus = 0.0,
+    retries: Retries = 1,
 ) -> None:
     """Carry out many runs, methods x spaces x data x settings x seeds, and sum them up."""
     from edgewise.core.progress import make_progress
     from edgewise.study import StudyOptions, conduct
+
+    if workers > 1 and on:
+        raise ConfigError("--workers is for this machine and --on for Ray: leave one of them away")
+    spec = _spec(study, scale, data, seeds, sets, retrain_best)
+    chosen: Any = precision.value
+    options = StudyOptions(workers, device, chosen, threads, on, cpus, gpus, retries)
+    folder = out or Path("studies") / "-".join(part for part in (spec.name, spec.scale) if part)
+    _conclude(conduct(spec, folder, options=options, progress=make_progress()))
+
+
+def _spec(
+    study: str,
+    scale: opt.PresetChoice | None,
+    data: str | None,
+    seeds: str | None,
+    sets: list[str] | None,
+    retrain_best: int | None,
+) -> StudySpec:
     from edgewise.study.shipped import find_spec
 
     changes: dict[str, Any] = {"base": list(sets or [])}
@@ -87,21 +110,7 @@ def run(
         changes["seeds"] = _seeds(seeds)
     if retrain_best is not None:
         changes["retrain_best"] = retrain_best
-    spec = find_spec(study, data=data, scale=None if scale is None else scale.value, changes=changes)
-    if workers > 1 and on:
-        raise ConfigError("--workers is for this machine and --on for Ray: leave one of them away")
-    options = StudyOptions(
-        workers=workers,
-        device=device,
-        precision=precision.value,  # type: ignore[arg-type]
-        threads=threads,
-        on=on,
-        cpus=cpus,
-        gpus=gpus,
-        retries=retries,
-    )
-    folder = out or Path("studies") / "-".join(part for part in (spec.name, spec.scale) if part)
-    _conclude(conduct(spec, folder, options=options, progress=make_progress()))
+    return find_spec(study, data=data, scale=None if scale is None else scale.value, changes=changes)
 
 
 def list_studies() -> None:

@@ -118,7 +118,8 @@ def _reference_problems(table: Mapping[str, Any]) -> list[str]:
     baseline = table.get("baseline", "")
     if isinstance(baseline, str) and baseline and baseline not in methods:
         problems.append(
-            f"baseline: is none of the study's methods (value found: {shown(baseline)}); {nearest(baseline, methods)}"
+            f"baseline: is none of the study's methods (value found: {shown(baseline)}); "
+            f"{nearest(baseline, methods)}"
         )
     for i, row in enumerate(_list(table.get("published"))):
         named = row.get("method", "") if isinstance(row, Mapping) else ""

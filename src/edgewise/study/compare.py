@@ -22,7 +22,7 @@ SIZES = (
 
 
 def published_table(study: Study, results: Results) -> Table | None:
-    """The published rows, each with its source, and our figures of the same method; None without published rows."""
+    """The published rows, each with its source, and our figures of the same method; None without any."""
     if not study.spec.published:
         return None
     scale = study.spec.scale or "as set"
@@ -69,8 +69,10 @@ def comparability(study: Study) -> list[str]:
     if found:
         parts = "; ".join(f"{name} {here} instead of {there}" for name, (there, here) in found.items())
         notes.append(
-            f"Scale {study.spec.scale or 'as set'}: {parts}. So neither errors nor numbers of parameters nor search "
-            "costs can be compared with the published ones; at most the order of the methods can, as far as the paired "
+            f"Scale {study.spec.scale or 'as set'}: {parts}. So neither errors nor numbers of "
+            "parameters nor search "
+            "costs can be compared with the published ones; at most the order of the methods can, "
+            "as far as the paired "
             "tests bear it."
         )
     else:

@@ -204,7 +204,8 @@ def _carry_out(
         board.close()
     if interrupted:
         raise Interrupted(
-            f"stopped; {sum(not s.todo for s in study.states.values())} of {len(study.states)} runs are finished and "
+            f"stopped; {sum(not s.todo for s in study.states.values())} of {len(study.states)} "
+            "runs are finished and "
             f"what {', '.join(interrupted)} had done is saved: call the same command again to go on"
         )
 

@@ -131,6 +131,7 @@ def _check_same(path: Path, known: dict[str, str], runs: Sequence[PlannedRun]) -
             if names:
                 parts.append(f"{len(names)} runs {what} ({', '.join(names[:3])}{', ...' if names[3:] else ''})")
         raise RunError(
-            f"{path} holds another study: {'; '.join(parts)}. Choose another folder with --out; more seeds, methods or "
+            f"{path} holds another study: {'; '.join(parts)}. Choose another folder with --out; "
+            "more seeds, methods or "
             "values may be added to a study, the rest must stay. Nothing was changed"
         )

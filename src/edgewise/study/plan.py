@@ -104,13 +104,16 @@ def make_cells(spec: StudySpec) -> list[Cell]:
         except ConfigError as error:
             where = ", ".join([method, *(f"{path} = {_text(value)}" for path, value in grid)])
             problems.setdefault(str(error).replace("\n", "\n  "), []).append(where)
-    raise_all([f"{', '.join(where[:3])}{', ...' if where[3:] else ''}: {text}" for text, where in problems.items()],
-              f"study {spec.name}")  # fmt: skip
+    raise_all([f"{_shortened(where)}: {text}" for text, where in problems.items()], f"study {spec.name}")
     return _with_own_names(cells)
 
 
+def _shortened(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:3])}{', ...' if names[3:] else ''}"
+
+
 def plan_runs(spec: StudySpec, cells: Sequence[Cell]) -> list[PlannedRun]:
-    """One run for every cell and seed: the first seed of all cells first, so that a stopped study compares something."""
+    """One run for every cell and seed; the first seed of all cells first, so that a stopped study compares."""
     return [
         PlannedRun(cell, seed, spec.command, f"{cell.folder}/{cell.stem}seed{seed}")
         for seed in spec.seeds
@@ -159,7 +162,8 @@ def _with_own_names(cells: list[Cell]) -> list[Cell]:
         other = seen.setdefault(cell.key, cell)
         if other is not cell:
             raise ConfigError(
-                f"{other.label()} on {other.data} and {cell.label()} on {cell.data} would share the folder {cell.key}: "
+                f"{other.label()} on {other.data} and {cell.label()} on {cell.data} would share "
+                f"the folder {cell.key}: "
                 "give one of them another name (a variant, or another name of the data's folder)"
             )
     return cells

@@ -43,7 +43,7 @@ def find_spec(
     Args:
         name_or_file: a shipped study's name, or a TOML file.
         data: the source of images; a folder that holds one named like the study's data stands for that one.
-        scale: "tiny", "small" or "paper", where the study has scales; the smallest for a shipped study if left out.
+        scale: "tiny", "small" or "paper", where the study has scales; tiny for a shipped study if left out.
         changes: see `read_spec`.
 
     Raises:
@@ -67,7 +67,8 @@ def _data(table: Mapping[str, Any], data: str | None) -> dict[str, Any]:
         return {"data": inside}
     if isinstance(named, list) and len(named) > 1:
         raise ConfigError(
-            f"--data {data} stands for one source, but the study has {len(named)} ({', '.join(map(str, named))}): name a "
+            f"--data {data} stands for one source, but the study has {len(named)} "
+            f"({', '.join(map(str, named))}): name a "
             "folder that holds one folder for each, or write the sources into the study's `data`"
         )
     return {"data": [data]}

@@ -51,7 +51,8 @@ def look(root: Path, run: PlannedRun) -> RunState:
     folder = RunFolder(path, None)
     if not folder.has(files.RUN):
         raise RunError(
-            f"{path} is not empty and no edgewise run: move it away, or choose another folder for the study with --out"
+            f"{path} is not empty and no edgewise run: move it away, or choose another folder for "
+            "the study with --out"
         )
     try:
         folder = RunFolder.open(path)
@@ -74,13 +75,14 @@ def _check_ours(path: Path, record: dict[str, Any], recipe: str, run: PlannedRun
         different += _first_difference(recipe, run.recipe())
     if different:
         raise RunError(
-            f"{path} holds a run of another study ({'; '.join(different)}): choose another folder for this study with "
+            f"{path} holds a run of another study ({'; '.join(different)}): choose another folder "
+            "for this study with "
             "--out, or move that run away; nothing in it was changed"
         )
 
 
 def _first_difference(found: str, wanted: str) -> list[str]:
-    lines = zip(found.splitlines() + [""], wanted.splitlines() + [""], strict=False)
+    lines = zip([*found.splitlines(), ""], [*wanted.splitlines(), ""], strict=False)
     first = next(((a, b) for a, b in lines if a != b), ("", ""))
     return [f"recipe.toml has {first[0] or 'nothing'!r}, planned {first[1] or 'nothing'!r}"]
 

@@ -7,6 +7,7 @@ import statistics as plain
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 LEVEL = 0.95
 RESAMPLES = 9999
@@ -39,8 +40,8 @@ class Spread:
 def spread(values: Sequence[float]) -> Spread | None:
     """Describes figures; None without any.
 
-    The interval is scipy's bootstrap of the mean: BCa from 4 runs on, percentile below, where BCa has too little to
-    estimate its acceleration from. With few runs either is too narrow: it can't leave the range of what was seen.
+    The interval is scipy's bootstrap of the mean: BCa from 4 runs on, percentile below, where BCa has too little
+    to estimate its acceleration from. With few runs either is too narrow: it never leaves the range that was seen.
 
     Args:
         values: one for each run.
@@ -131,7 +132,7 @@ def _wilcoxon(differences: list[float]) -> float:
     with warnings.catch_warnings():
         # It says that it approximates where differences tie or are zero.
         warnings.simplefilter("ignore")
-        return float(wilcoxon(differences).pvalue)
+        return _p_of(wilcoxon(differences))
 
 
 def _paired_t(differences: list[float]) -> float:
@@ -140,7 +141,11 @@ def _paired_t(differences: list[float]) -> float:
         return 1.0 if differences[0] == 0 else 0.0
     from scipy.stats import ttest_1samp
 
-    return float(ttest_1samp(differences, 0.0).pvalue)
+    return _p_of(ttest_1samp(differences, 0.0))
+
+
+def _p_of(found: Any) -> float:
+    return float(found.pvalue)
 
 
 def smallest_wilcoxon(n: int) -> float:

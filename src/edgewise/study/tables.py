@@ -113,8 +113,10 @@ def _summary_notes(results: Results) -> list[str]:
     ]
     if any(result.retrained for result in results.cells):
         notes.append(
-            "Best, retrained: the search whose supernet did best on the arch split (never the test images), its network "
-            "trained anew; mean ± standard deviation over trainings. It is another number than the mean over searches, "
+            "Best, retrained: the search whose supernet did best on the arch split (never the "
+            "test images), its network "
+            "trained anew; mean ± standard deviation over trainings. It is another number than "
+            "the mean over searches, "
             "and not to be compared with it."
         )
     else:
@@ -177,8 +179,10 @@ def _tests(results: Results) -> Table | None:
 def _test_notes(tests: Sequence[PairedTest]) -> list[str]:
     fewest = max(test.n for test in tests)
     notes = [
-        f"First minus second, seed by seed. Two-sided p by scipy: Wilcoxon's signed-rank test, and the paired t test, "
-        f"which takes differences as normal. Holm: corrected for the {len(tests)} pairs tested here, each test on its own."
+        "First minus second, seed by seed. Two-sided p by scipy: Wilcoxon's signed-rank test, and "
+        "the paired t test, "
+        f"which takes differences as normal. Holm: corrected for the {len(tests)} pairs tested "
+        "here, each test on its own."
     ]
     if fewest < 6:
         notes.append(

@@ -63,6 +63,7 @@ class Outcome:
 
 def make_job(run: PlannedRun, root: Path, *, device: str, precision: Precision, threads: int | None) -> Job:
     """The job of a run of the study in `root`."""
+    root = root.resolve()
     return Job(
         name=run.name,
         folder=str(root / run.name),
