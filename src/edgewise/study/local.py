@@ -73,10 +73,18 @@ class Processes:
         workers: how many at a time.
         look: called every now and then.
         retries: how often a run whose process died is tried again.
+        work: what a process does with its job; a function of a module.
     """
 
-    def __init__(self, workers: int, look: Callable[[], None], *, retries: int = 1) -> None:
-        self._workers, self._look, self._retries = workers, look, retries
+    def __init__(
+        self,
+        workers: int,
+        look: Callable[[], None],
+        *,
+        retries: int = 1,
+        work: Callable[[Job], Outcome] = carry_out,
+    ) -> None:
+        self._workers, self._look, self._retries, self._work = workers, look, retries, work
         self._context = multiprocessing.get_context("spawn")
         self._running: dict[str, tuple[Job, Any, Connection]] = {}
 
@@ -101,7 +109,7 @@ class Processes:
 
     def _start(self, job: Job) -> None:
         receiver, sender = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_in_child, args=(job, sender), name=job.name)
+        process = self._context.Process(target=_in_child, args=(self._work, job, sender), name=job.name)
         process.start()
         sender.close()
         self._running[job.name] = (job, process, receiver)
@@ -139,12 +147,12 @@ def _received(receiver: Connection, exitcode: int | None) -> Outcome:
     )
 
 
-def _in_child(job: Job, sender: Connection) -> None:
+def _in_child(work: Callable[[Job], Outcome], job: Job, sender: Connection) -> None:
     if hasattr(os, "setsid"):
         # Ctrl-C in the terminal reaches the study alone, which asks each run to stop once.
         os.setsid()
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    sender.send(carry_out(job))
+    sender.send(work(job))
 
 
 def _stop_with_parent() -> None:

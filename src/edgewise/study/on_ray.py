@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ def connect(where: str) -> RayCluster:
     """
     address = _address(where)
     try:
-        import ray
+        ray = importlib.import_module("ray")
     except ImportError:
         raise ConfigError(
             "--on ray needs the package ray: install it with `pip install 'edgewise[ray]'`"

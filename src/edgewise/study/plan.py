@@ -109,7 +109,7 @@ def make_cells(spec: StudySpec) -> list[Cell]:
 
 
 def _shortened(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:3])}{', ...' if names[3:] else ''}"
+    return f"{'; '.join(names[:3])}{'; ...' if names[3:] else ''}"
 
 
 def plan_runs(spec: StudySpec, cells: Sequence[Cell]) -> list[PlannedRun]:

@@ -162,9 +162,9 @@ def spec_from_table(table: Mapping[str, Any], folder: Path, changes: Mapping[str
             spec,
             scale=scale.name,
             preset=scale.name,
-            seeds=changes.get("seeds", scale.seeds),
+            seeds=spec.seeds if "seeds" in changes else scale.seeds,
             base=(*spec.base, *scale.sets),
-            retrain_best=changes.get("retrain_best", scale.retrain_best),
+            retrain_best=spec.retrain_best if "retrain_best" in changes else scale.retrain_best,
         )
     spec = replace(spec, base=(*spec.base, *more))
     return _with_files_found(spec, folder)
