@@ -54,7 +54,7 @@ def test_the_interval_holds_the_mean_and_is_the_same_each_time() -> None:
 
 def test_wilcoxon_of_six_gains_is_a_thirtysecond() -> None:
     a = {seed: 0.5 + 0.01 * seed for seed in range(6)}
-    b = {seed: 0.4 for seed in range(6)}
+    b = dict.fromkeys(range(6), 0.4)
     found = paired_test("a", "b", a, b)
     assert found is not None
     assert found.wilcoxon == pytest.approx(2 / 2**6)

@@ -74,6 +74,7 @@ class Processes:
         look: called every now and then.
         retries: how often a run whose process died is tried again.
         work: what a process does with its job; a function of a module.
+        begin_by: how a process begins: see `multiprocessing`. A fork can't use CUDA.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class Processes:
         *,
         retries: int = 1,
         work: Callable[[Job], Outcome] = carry_out,
+        begin_by: str = "spawn",
     ) -> None:
         self._workers, self._look, self._retries, self._work = workers, look, retries, work
-        self._context = multiprocessing.get_context("spawn")
+        self._context: Any = multiprocessing.get_context(begin_by)
         self._running: dict[str, tuple[Job, Any, Connection]] = {}
 
     def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> None:
