@@ -109,6 +109,16 @@ def test_two_methods_without_any_difference_have_p_1() -> None:
     assert (found.wilcoxon, found.t) == (1.0, 1.0)
 
 
+def test_differences_that_are_equal_but_for_rounding_tie() -> None:
+    # 0.3 - 0.2, 0.4 - 0.3 and 0.6 - 0.5 are three different floats; 0.1 + 0.2 - 0.3 is not zero.
+    a, b = {0: 0.3, 1: 0.4, 2: 0.6, 3: 0.1 + 0.2}, {0: 0.2, 1: 0.5, 2: 0.5, 3: 0.3}
+    found = paired_test("a", "b", a, b)
+    exact = paired_test("a", "b", {0: 3.0, 1: 4.0, 2: 6.0, 3: 3.0}, {0: 2.0, 1: 5.0, 2: 5.0, 3: 3.0})
+    assert found is not None
+    assert exact is not None
+    assert (found.wilcoxon, found.t) == pytest.approx((exact.wilcoxon, exact.t))
+
+
 @pytest.mark.parametrize("n", [2, 3, 5, 6])
 def test_the_smallest_wilcoxon_p_is_that_of_gains_alone(n: int) -> None:
     found = paired_test("a", "b", {seed: 1.0 + seed for seed in range(n)}, dict.fromkeys(range(n), 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,12 +10,13 @@ from markupsafe import Markup
 
 from edgewise.core.citations import THESIS
 from edgewise.core.settings import to_toml
-from edgewise.report.figures import plot_text, rounded
+from edgewise.report.figures import rounded
 from edgewise.study.conduct import Study
 from edgewise.study.results import Results
 from edgewise.study.tables import Tables, name_of
 
 COLOURS = 8
+LONGEST = 48
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
@@ -63,7 +65,7 @@ def _methods(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "name": name_of(result, results),
-            "short": plot_text(name_of(result, results)),
+            "short": _plot_text(name_of(result, results)),
             "colour": i % COLOURS,
             "dash": DASHES[i // COLOURS % len(DASHES)],
             "runs": [
@@ -79,6 +81,11 @@ def _methods(results: Results) -> list[dict[str, Any]]:
         }
         for i, result in enumerate(results.cells)
     ]
+
+
+def _plot_text(text: str) -> str:
+    """A name as plotly prints it letter by letter; what tells names apart often stands at their end."""
+    return escape(text if len(text) <= LONGEST else f"{text[: LONGEST - 20]} … {text[-17:]}", quote=False)
 
 
 def _value(metric: str, test: float | None, arch: float | None) -> float | None:

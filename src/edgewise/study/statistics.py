@@ -117,7 +117,8 @@ def paired_test(first: str, second: str, a: Mapping[int, float], b: Mapping[int,
     seeds = sorted(set(a) & set(b))
     if not seeds:
         return None
-    differences = [a[seed] - b[seed] for seed in seeds]
+    # Equal differences must tie: accuracies are whole images, and their differences carry rounding errors.
+    differences = [round(a[seed] - b[seed], 12) for seed in seeds]
     mean = plain.fmean(differences)
     if len(seeds) < 2:
         return PairedTest(first, second, len(seeds), mean, None, None)

@@ -168,12 +168,17 @@ def _tests(results: Results) -> Table | None:
             Entry(names[test.first]),
             Entry(names[test.second]),
             Entry(str(test.n), test.n),
-            Entry(f"{100 * sign * test.difference:+.2f}", 100 * sign * test.difference),
+            _points(100 * sign * test.difference),
             *(number(p, 4) for p in (test.wilcoxon, test.wilcoxon_holm, test.t, test.t_holm)),
         ]
         for test in results.tests
     ]
     return Table("tests", "Paired tests over common seeds", heads, rows, _test_notes(results.tests))
+
+
+def _points(value: float) -> Entry:
+    # No -0.00.
+    return Entry(f"{round(value, 2) + 0.0:+.2f}", value)
 
 
 def _test_notes(tests: Sequence[PairedTest]) -> list[str]:

@@ -107,10 +107,11 @@
     element.style.height = height + "px";
     document.getElementById("curves-title").textContent = `${name[0].toUpperCase()}${name.slice(1)} over the epochs of every search`;
     const accuracy = name.includes("accuracy");
+    const longest = Math.max(0, ...data.map((trace) => trace.x.length));
     Plotly.react(element, data, layout({
       height, hovermode: "closest", showlegend: true, legend: { orientation: "h", x: 0, y: -0.2, yanchor: "top" },
-      xaxis: { title: { text: "epoch" }, zeroline: false },
-      yaxis: { title: { text: name }, ...(accuracy ? { tickformat: ".0%" } : {}) },
+      xaxis: { title: { text: "epoch" }, zeroline: false, tickformat: "d", ...(longest <= 10 ? { dtick: 1 } : {}) },
+      yaxis: { title: { text: name }, ...(accuracy ? { tickformat: ".2~%" } : {}) },
     }), { responsive: true, displayModeBar: false });
   }
 
