@@ -166,6 +166,7 @@ def _executor(options: StudyOptions) -> Callable[[Callable[[], None]], Executor]
         from edgewise.study.on_ray import connect
 
         cluster = connect(options.on)
+        cluster.check(cpus=options.cpus, gpus=options.gpus)
         return lambda look: cluster.executor(look, cpus=options.cpus, gpus=options.gpus, retries=options.retries)
     if options.workers > 1:
         return lambda look: Processes(options.workers, look, retries=options.retries)

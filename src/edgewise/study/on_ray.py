@@ -89,39 +89,50 @@ class RayCluster:
     def __init__(self, ray: Any) -> None:
         self._ray = ray
 
-    def executor(self, look: Callable[[], None], *, cpus: float, gpus: float, retries: int) -> RayTasks:
-        """Carries jobs out on the cluster.
-
-        Args:
-            look: called every now and then.
-            cpus, gpus: of each run; fractions let runs share one.
-            retries: how often a run whose process or node dies is tried again.
-
-        Raises:
-            ConfigError: the cluster has not as many.
-        """
+    def check(self, *, cpus: float, gpus: float) -> None:
+        """Raises ConfigError if no run that asks for so much could ever begin."""
         have = self._ray.cluster_resources()
         for name, wanted in (("CPU", cpus), ("GPU", gpus)):
             if wanted > have.get(name, 0.0):
                 raise ConfigError(
                     f"--{name.lower()}s {wanted:g}: the whole cluster has {have.get(name, 0.0):g}, "
-                    "so no run could ever "
-                    "begin: ask for less, or add nodes"
+                    "so no run could "
+                    "ever begin: ask for less, or add nodes"
                 )
+
+    def executor(self, look: Callable[[], None], *, cpus: float, gpus: float, retries: int) -> RayTasks:
+        """Carries jobs out on the cluster; arguments as `RayTasks`."""
         return RayTasks(self._ray, look, cpus=cpus, gpus=gpus, retries=retries)
 
 
 class RayTasks:
-    """Runs as Ray tasks; see `RayCluster.executor`."""
+    """Runs as Ray tasks.
 
-    def __init__(self, ray: Any, look: Callable[[], None], *, cpus: float, gpus: float, retries: int) -> None:
-        self._ray, self._look = ray, look
+    Args:
+        ray: the package, connected.
+        look: called every now and then.
+        cpus, gpus: of each run; fractions let runs share one.
+        retries: how often a run whose process or node dies is tried again.
+        work: what a task does with its job.
+    """
+
+    def __init__(
+        self,
+        ray: Any,
+        look: Callable[[], None],
+        *,
+        cpus: float,
+        gpus: float,
+        retries: int,
+        work: Callable[[Job], Outcome] = carry_out,
+    ) -> None:
+        self._ray, self._look, self._work = ray, look, work
         self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=retries)(on_node)
 
     def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> None:
         """Hands all jobs to Ray and waits; on Ctrl-C the running ones are asked to save themselves."""
         marks = {job.name: _mark(job) for job in jobs}
-        tasks = {self._task.remote(job, os.getcwd()): job for job in jobs}
+        tasks = {self._task.remote(self._work, job, os.getcwd()): job for job in jobs}
         waiting, asked = dict(tasks), False
         with StopRequest() as stop:
             while tasks:
@@ -157,8 +168,8 @@ def _mark(job: Job) -> int | None:
         return None
 
 
-def on_node(job: Job, folder: str) -> Outcome:
+def on_node(work: Callable[[Job], Outcome], job: Job, folder: str) -> Outcome:
     """A run on whatever node Ray chose; paths of images are relative to `folder`, as they are here."""
     if Path(folder).is_dir():
         os.chdir(folder)
-    return carry_out(job)
+    return work(job)
