@@ -36,6 +36,15 @@ class PrecisionChoice(StrEnum):
     fp16 = "fp16"
 
 
+class TrackerChoice(StrEnum):
+    """`--track`."""
+
+    tensorboard = "tensorboard"
+    wandb = "wandb"
+    mlflow = "mlflow"
+    trackio = "trackio"
+
+
 class PresetChoice(StrEnum):
     """`--preset`."""
 
@@ -103,3 +112,7 @@ Truth = Annotated[
     ),
 ]
 RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Track = Annotated[
+    TrackerChoice | None,
+    typer.Option("--track", help="Send curves, alpha and results to a tracker as well.", show_default=False),
+]

@@ -64,6 +64,7 @@ def run(
     skip_bad: opt.SkipBad = False,
     overwrite: opt.Overwrite = False,
     estimate: opt.Estimate = None,
+    track: opt.Track = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was stopped or killed.")
     ] = None,
@@ -76,7 +77,9 @@ def run(
     settings = _settings(recipe, preset, data, _with_space(space, sets), image_size, skip_bad=skip_bad)
     _begin(
         settings,
-        _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+        _options(
+            seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset), track=track
+        ),
         out,
         command="run",
     )
@@ -97,13 +100,16 @@ def search(
     overwrite: opt.Overwrite = False,
     estimate: opt.Estimate = None,
     truth: opt.Truth = None,
+    track: opt.Track = None,
 ) -> None:
     """Search only; ends with genotype.json and a report."""
     settings = _settings(recipe, preset, data, _with_space(space, sets), image_size, skip_bad=skip_bad)
     _begin(
         settings,
         replace(
-            _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+            _options(
+                seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset), track=track
+            ),
             truth=None if truth is None else str(truth),
         ),
         out,
@@ -128,13 +134,16 @@ def train(
     skip_bad: opt.SkipBad = False,
     overwrite: opt.Overwrite = False,
     estimate: opt.Estimate = None,
+    track: opt.Track = None,
 ) -> None:
     """Train the network of a genotype, test it once, export it."""
     cells = read_genotype(genotype)
     settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
     _begin(
         settings,
-        _options(seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset)),
+        _options(
+            seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset), track=track
+        ),
         out,
         command="train",
         genotype=cells,
@@ -199,7 +208,13 @@ def _settings(
 
 
 def _options(
-    seed: int, device: str, precision: opt.PrecisionChoice, *, overwrite: bool, estimate: bool
+    seed: int,
+    device: str,
+    precision: opt.PrecisionChoice,
+    *,
+    overwrite: bool,
+    estimate: bool,
+    track: opt.TrackerChoice | None,
 ) -> Options:
     from edgewise.pipeline import Options
 
@@ -209,6 +224,7 @@ def _options(
         precision=precision.value,  # type: ignore[arg-type]
         overwrite=overwrite,
         estimate=estimate,
+        track="" if track is None else track.value,
     )
 
 

@@ -79,15 +79,23 @@ class Loop:
         stop: asks for a stop between two steps.
         checkpoint_seconds: a checkpoint is written at the end of every epoch, and within it when the last is this
             old.
+        listener: is told of every epoch's record, once it stands in the trace.
     """
 
     def __init__(
-        self, folder: RunFolder, progress: Progress, stop: StopRequest, *, checkpoint_seconds: float = 60.0
+        self,
+        folder: RunFolder,
+        progress: Progress,
+        stop: StopRequest,
+        *,
+        checkpoint_seconds: float = 60.0,
+        listener: Callable[[dict[str, Any]], None] = lambda record: None,
     ) -> None:
         self.folder = folder
         self.progress = progress
         self.stop = stop
         self.checkpoint_seconds = checkpoint_seconds
+        self._listener = listener
 
     def run(self, task: Task) -> None:
         """Runs a task to its end, from the folder's checkpoint if that is the task's, else from the start.
@@ -125,7 +133,8 @@ class Loop:
                 self._within_epoch(task, mark)
         self._guarded(task, mark, lambda: task.check_finite(mark.epoch))
         view.epoch(mark.epoch, task.figures())
-        self.folder.append_trace(task.finish_epoch(mark.epoch))
+        record = task.finish_epoch(mark.epoch)
+        self.folder.append_trace(record)
         self.folder.append_timing(
             {
                 "phase": task.phase,
@@ -136,6 +145,7 @@ class Loop:
         )
         mark.next_epoch()
         self._save(task, mark)
+        self._listener(record)
 
     def _within_epoch(self, task: Task, mark: Mark) -> None:
         """Looks for non-finite numbers and saves, when the last time was long enough ago."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from edgewise.core import folder as files
-from edgewise.core.compute import Compute, Precision
+from edgewise.core.compute import Compute
 from edgewise.core.errors import ConfigError, EdgewiseError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
@@ -24,8 +24,10 @@ from edgewise.data import Augment, Splits, load
 from edgewise.nn import StemName, build_network, choose_stem
 from edgewise.pipeline.estimate import estimate
 from edgewise.pipeline.networks import network_spec
+from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import Context, run_phase
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
 from edgewise.spaces import Genotype
 
@@ -40,29 +42,6 @@ PHASES: dict[str, tuple[str, ...]] = {
     "search": ("search", "report"),
     "train": ("train:found", "export", "report"),
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is carried out; none of it is part of the method.
-
-    Args:
-        seed: of every random stream.
-        device: see `Compute`.
-        precision: see `Compute`.
-        checkpoint_seconds: age of a checkpoint at which a new one is written within an epoch.
-        overwrite: whether a finished run in the folder may be replaced.
-        estimate: whether to measure a few steps first and say what the run will cost.
-        truth: a table of NAS-Bench-201: each epoch of a search says what its cell really reaches.
-    """
-
-    seed: int = 0
-    device: str = "auto"
-    precision: Precision = "fp32"
-    checkpoint_seconds: float = 60.0
-    overwrite: bool = False
-    estimate: bool = False
-    truth: str | None = None
 
 
 @dataclass(frozen=True)
@@ -201,6 +180,7 @@ def _facts(settings: Settings, splits: Splits, options: Options, compute: Comput
         "precision": options.precision,
         "checkpoint_seconds": options.checkpoint_seconds,
         "truth": options.truth,
+        **({"track": options.track} if options.track else {}),
         "versions": versions(),
         "threads": torch.get_num_threads(),
         "git": git_state(),
@@ -225,7 +205,7 @@ def _carry_out(
     folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
 ) -> RunResult:
     run = folder.read_run()
-    with StopRequest() as stop:
+    with StopRequest() as stop, open_tracking(run.get("track"), folder, settings, progress) as tracking:
         context = Context(
             folder=folder,
             settings=settings,
@@ -235,7 +215,9 @@ def _carry_out(
             stem=run["stem"],
             augment=Augment.resolve(settings.augment, splits),
             train_augment=Augment.resolve(settings.train_augment, splits),
-            loop=Loop(folder, progress, stop, checkpoint_seconds=run["checkpoint_seconds"]),
+            loop=Loop(
+                folder, progress, stop, checkpoint_seconds=run["checkpoint_seconds"], listener=tracking.epoch
+            ),
             progress=progress,
             truth=open_truth(run.get("truth"), settings),
         )

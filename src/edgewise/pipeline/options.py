@@ -1,0 +1,40 @@
+"""How a run is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgewise.core.compute import Precision
+from edgewise.pipeline.track import check_tracker
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out; none of it is part of the method.
+
+    Args:
+        seed: of every random stream.
+        device: see `Compute`.
+        precision: see `Compute`.
+        checkpoint_seconds: age of a checkpoint at which a new one is written within an epoch.
+        overwrite: whether a finished run in the folder may be replaced.
+        estimate: whether to measure a few steps first and say what the run will cost.
+        truth: a table of NAS-Bench-201: each epoch of a search says what its cell really reaches.
+        track: a tracker that curves are sent to as well: one of `TRACKERS`; empty for none.
+
+    Raises:
+        ConfigError: the tracker is unknown, or its package is not installed.
+    """
+
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "fp32"
+    checkpoint_seconds: float = 60.0
+    overwrite: bool = False
+    estimate: bool = False
+    truth: str | None = None
+    track: str = ""
+
+    def __post_init__(self) -> None:
+        if self.track:
+            check_tracker(self.track)

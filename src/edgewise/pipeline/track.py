@@ -1,0 +1,162 @@
+"""Curves, alpha and final figures for an experiment tracker, through accelerate; off unless it is asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from edgewise.core import folder as files
+from edgewise.core.errors import ConfigError
+from edgewise.core.folder import RunFolder
+from edgewise.core.progress import Progress
+from edgewise.core.settings import dump
+from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.summary import COLUMNS, summary_rows
+
+TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
+INSTALL = {"tensorboard": "'edgewise[track]'"}
+
+
+def check_tracker(name: str) -> None:
+    """Raises ConfigError if there is no such tracker, or its package is not installed."""
+    if name not in TRACKERS:
+        raise ConfigError(f"--track {name!r} is unknown: choose one of {', '.join(TRACKERS)}")
+    if importlib.util.find_spec(name) is None:
+        raise ConfigError(
+            f"--track {name} needs the package {name}: install it with `pip install {INSTALL.get(name, name)}`, "
+            "or leave --track away"
+        )
+
+
+class Tracking:
+    """Sends what a run records to a tracker; a tracker that fails is left alone from then on, and the run goes on.
+
+    Args:
+        tracker: accelerate's; None for none.
+        progress: is told when the tracker fails.
+    """
+
+    def __init__(self, tracker: Any, progress: Progress) -> None:
+        self._tracker: Any = tracker
+        self._progress = progress
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Sends an epoch's numbers, and alpha's distribution.
+
+        Args:
+            record: the epoch's line of the trace.
+        """
+        place = "/".join(str(record[name]) for name in ("phase", "network") if name in record)
+        step = record["epoch"] + 1
+        values = {f"{place}/{name}": value for name, value in record.items() if _is_number(name, value)}
+        for cell, rows in (record.get("alpha") or {}).items():
+            flat = [value for row in rows for value in row]
+            values |= {f"alpha/{cell}/lowest": min(flat), f"alpha/{cell}/highest": max(flat)}
+            self._guarded(lambda cell=cell, flat=flat: _histogram(self._tracker, f"alpha/{cell}", flat, step))
+        self._guarded(lambda: self._tracker.log(values, step=step))
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Sends all settings, by dotted names."""
+        self._guarded(lambda: self._tracker.store_init_configuration(dict(_flat(settings))))
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Sends the final figures and table, and closes the tracker.
+
+        Args:
+            results: the content of results.json; empty where nothing was trained.
+        """
+        values = {
+            f"test/{name}/{figure}": entry[figure]
+            for name, entry in results.items()
+            for figure in ("top1", "loss", "params", "macs")
+        }
+        if values:
+            self._guarded(lambda: self._tracker.log(values))
+            self._guarded(lambda: _table(self._tracker, COLUMNS, summary_rows(dict(results))))
+        self._guarded(lambda: self._tracker.finish())
+
+    def _guarded(self, call: Callable[[], object]) -> None:
+        if self._tracker is None:
+            return
+        try:
+            call()
+        except Exception as error:  # a network or a service of somebody else's
+            self._tracker = None
+            self._progress.say(f"note: the tracker failed and is left alone: {type(error).__name__}: {error}")
+
+
+@contextmanager
+def open_tracking(
+    name: str | None, folder: RunFolder, settings: Settings, progress: Progress
+) -> Iterator[Tracking]:
+    """Opens the run's tracker; it is closed with the context, with the figures that there are by then.
+
+    Args:
+        name: one of `TRACKERS`; None for none.
+        folder: the run; TensorBoard's files go into its folder `tensorboard`.
+        settings: of the run.
+        progress: is told when the tracker fails.
+    """
+    tracking = Tracking(None, progress)
+    if name is not None:
+        try:
+            check_tracker(name)
+            tracking = Tracking(_open(name, folder), progress)
+        except Exception as error:  # the run has begun, perhaps on another machine: it goes on without
+            progress.say(f"note: the tracker {name} could not be opened: {error}")
+        tracking.begin(dump(settings))
+    try:
+        yield tracking
+    finally:
+        tracking.finish(folder.read_json(files.RESULTS) if name and folder.has(files.RESULTS) else {})
+
+
+def _open(name: str, folder: RunFolder) -> Any:
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+    kind = LOGGER_TYPE_TO_CLASS[name]
+    if name == "tensorboard":
+        tracker = kind("tensorboard", logging_dir=str(folder.path))
+    elif name == "mlflow":
+        tracker = kind("edgewise", run_name=folder.path.name)
+    else:
+        tracker = kind("edgewise", name=folder.path.name)
+    start = getattr(tracker, "start", None)
+    if start is not None:
+        start()
+    return tracker
+
+
+def _is_number(name: str, value: Any) -> bool:
+    return name != "epoch" and isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value if isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _histogram(tracker: Any, name: str, values: list[float], step: int) -> None:
+    """A distribution, where the tracker has such a thing."""
+    if tracker.name == "tensorboard":
+        import numpy as np
+
+        tracker.tracker.add_histogram(name, np.asarray(values), step)
+    elif tracker.name == "wandb":
+        import wandb  # pyright: ignore[reportMissingImports]
+
+        tracker.log({name: wandb.Histogram(values)}, step=step)
+
+
+def _table(tracker: Any, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """The final table, where the tracker has such a thing."""
+    if tracker.name == "wandb":
+        tracker.log_table("results", columns=list(columns), data=[list(row) for row in rows])
+    elif tracker.name == "tensorboard":
+        lines = [columns, ["---"] * len(columns), *rows]
+        tracker.log({"results": "\n".join("| " + " | ".join(line) + " |" for line in lines)})

@@ -1,0 +1,145 @@
+"""Trackers: off by default, told of every epoch, and never the reason why a run ends."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewise.core.errors import ConfigError
+from edgewise.pipeline import Options, resume, start
+from tests.pipeline.small import SEED, one_thread, small, trace
+from tests.pipeline.whole import Whole
+from tests.study.factory import Lines
+
+SHORT = ("search.epochs=2", "search.trace_steps=false", "compare=[]")
+
+
+class Recorder:
+    """A tracker that keeps what it is sent; accelerate's have the same methods."""
+
+    name = "recorder"
+
+    def __init__(self, *, fails_at: str = "") -> None:
+        self.calls: list[tuple[str, Any, int | None]] = []
+        self._fails_at = fails_at
+
+    def _note(self, call: str, values: Any, step: int | None = None) -> None:
+        self.calls.append((call, values, step))
+        if call == self._fails_at:
+            raise ConnectionError("the service is gone")
+
+    def store_init_configuration(self, values: dict[str, Any]) -> None:
+        self._note("begin", values)
+
+    def log(self, values: dict[str, Any], step: int | None = None) -> None:
+        self._note("log", values, step)
+
+    def finish(self) -> None:
+        self._note("finish", None)
+
+
+def search(folder: Path, recorder: Recorder, patch: pytest.MonkeyPatch, lines: Lines | None = None) -> None:
+    patch.setattr("edgewise.pipeline.track.check_tracker", lambda name: None)
+    patch.setattr("edgewise.pipeline.options.check_tracker", lambda name: None)
+    patch.setattr("edgewise.pipeline.track._open", lambda name, folder: recorder)
+    progress: Any = None if lines is None else _Quiet(lines)
+    with one_thread():
+        options = Options(seed=SEED, device="cpu", track="mlflow")
+        start(small(*SHORT), folder, options=options, command="search", progress=progress)
+
+
+class _Quiet:
+    """Lines are kept, phases are silent."""
+
+    def __init__(self, lines: Lines) -> None:
+        from edgewise.core.progress import SilentProgress
+
+        self.say, self.table, self.phase = lines.say, lines.table, SilentProgress().phase
+
+
+def test_a_tracker_is_told_settings_every_epoch_and_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    search(tmp_path / "run", recorder, monkeypatch)
+    kinds = [call for call, _, _ in recorder.calls]
+    assert kinds == ["begin", "log", "log", "finish"]
+    assert recorder.calls[0][1]["arch.lr"] == 0.02
+    for i, record in enumerate(trace(tmp_path / "run", "search")):
+        _, values, step = recorder.calls[1 + i]
+        assert step == i + 1
+        assert values["search/weights_loss"] == record["weights_loss"]
+        assert values["search/arch_lr"] == record["arch_lr"]
+        flat = [value for row in record["alpha"]["normal"] for value in row]
+        assert (values["alpha/normal/lowest"], values["alpha/normal/highest"]) == (min(flat), max(flat))
+        assert all(isinstance(value, (int, float)) for value in values.values())
+
+
+def test_a_tracker_changes_nothing_in_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    search(tmp_path / "with", Recorder(), monkeypatch)
+    with one_thread():
+        start(small(*SHORT), tmp_path / "without", options=Options(seed=SEED, device="cpu"), command="search")
+    for name in ("genotype.json", "supernet.safetensors", "recipe.toml", "trace.jsonl"):
+        assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("call", ["begin", "log", "finish"])
+def test_a_tracker_that_fails_is_named_once_left_alone_and_ends_no_run(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, lines = Recorder(fails_at=call), Lines()
+    search(tmp_path / "run", recorder, monkeypatch, lines)
+    assert [kind for kind, _, _ in recorder.calls].count(call) == 1
+    assert recorder.calls[-1][0] == call
+    assert sum("ConnectionError: the service is gone" in line for line in lines.lines) == 1
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_final_figures_are_sent_with_the_end(tmp_path: Path) -> None:
+    from edgewise.pipeline.track import Tracking
+
+    recorder = Recorder()
+    entry = {"top1": 0.5, "loss": 1.0, "params": 3, "macs": 4, "test_images": 10, "cells": None}
+    Tracking(recorder, Lines()).finish({"found": entry})  # type: ignore[arg-type]
+    assert recorder.calls[0][1] == {
+        "test/found/top1": 0.5, "test/found/loss": 1.0, "test/found/params": 3, "test/found/macs": 4,
+    }  # fmt: skip
+    assert recorder.calls[1][0] == "finish"
+
+
+def test_an_unknown_tracker_and_one_that_is_not_installed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="'tensorbord' is unknown: choose one of tensorboard"):
+        Options(track="tensorbord")
+    monkeypatch.setattr("edgewise.pipeline.track.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'edgewise\[track\]'"):
+        Options(track="tensorboard")
+    with pytest.raises(ConfigError, match="pip install wandb"):
+        Options(track="wandb")
+
+
+def test_runs_have_no_tracker_unless_they_are_asked(whole: Whole) -> None:
+    assert Options().track == ""
+    assert '"track"' not in (whole.folder / "run.json").read_text()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed")
+def test_tensorboard_holds_the_curves_and_alpha_of_the_trace(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import (  # pyright: ignore[reportMissingImports]
+        EventAccumulator,
+    )
+
+    with one_thread():
+        options = Options(seed=SEED, device="cpu", track="tensorboard")
+        start(small(*SHORT), tmp_path / "run", options=options, command="search")
+        resume(tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    records = trace(tmp_path / "run", "search")
+    found = [(event.step, event.value) for event in events.Scalars("search/weights_loss")]
+    assert found == [(i + 1, pytest.approx(record["weights_loss"])) for i, record in enumerate(records)]
+    histogram = events.Histograms("alpha/normal")[-1].histogram_value
+    flat = [value for row in records[-1]["alpha"]["normal"] for value in row]
+    assert (histogram.num, histogram.max) == (len(flat), pytest.approx(max(flat)))
