@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
-from edgewise.study import Study, conduct, read_study
+from edgewise.study import Study, StudyOptions, conduct, read_study
+from edgewise.study.conduct import _threads
+from edgewise.study.tables import make_tables
 from tests.study.factory import FakePipeline, Lines, spec
 
 ALL = ["pc-darts/seed0", "pc-darts-gp/seed0", "pc-darts/seed1", "pc-darts-gp/seed1"]
@@ -223,3 +226,52 @@ def test_a_finished_study_that_is_read_says_what_it_said_when_it_was_made(
     assert read_study(tmp_path).results() == made.results()
     with pytest.raises(RunError, match="no edgewise study"):
         read_study(tmp_path / "pc-darts")
+
+
+def test_ctrl_c_begins_no_retraining_even_if_no_run_could_save_itself(
+    monkeypatch: pytest.MonkeyPatch, fake: FakePipeline, tmp_path: Path
+) -> None:
+    conduct(spec(), tmp_path)
+    fake.started.clear()
+
+    class Stopped:
+        def __init__(self, look: Any) -> None:
+            pass
+
+        def run(self, jobs: Any, begin: Any, end: Any) -> bool:
+            return True
+
+    monkeypatch.setattr(sys.modules["edgewise.study.conduct"], "InProcess", Stopped)
+    with pytest.raises(Interrupted, match="4 of 6 runs are finished"):
+        conduct(spec(seeds=[0, 1, 2], retrain_best=1), tmp_path)
+    assert fake.started == []
+
+
+def test_a_run_gone_on_with_other_settings_is_kept_and_said(fake: FakePipeline, tmp_path: Path) -> None:
+    conduct(spec(), tmp_path)
+    folder = tmp_path / "pc-darts" / "seed0"
+    recipe = (folder / "recipe.toml").read_text()
+    assert "lr = 0.003" in recipe
+    (folder / "recipe.toml").write_text(recipe.replace("lr = 0.003", "lr = 0.5"))
+    # Changed without a word it is another study's.
+    with pytest.raises(RunError, match="another study"):
+        conduct(spec(), tmp_path)
+    run = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(run | {"changed_settings": ["arch.lr=0.5"]}))
+    study = conduct(spec(), tmp_path)
+    notes = make_tables(study, study.results()).summary.notes
+    assert "pc-darts/seed0 was gone on with other settings (arch.lr=0.5)." in notes
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "omp", "found"),
+    [(1, None, None, None), (2, None, None, 3), (2, 5, None, 5), (2, None, "4", None)],
+)
+def test_workers_share_the_cores_unless_threads_are_said(
+    workers: int, threads: int | None, omp: str | None, found: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if omp is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", omp)
+    assert _threads(StudyOptions(workers=workers, threads=threads)) == found

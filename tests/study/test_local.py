@@ -22,11 +22,12 @@ def test_processes_end_fail_and_die_each_on_its_own(tmp_path: Path) -> None:
     begun: list[str] = []
     ended: list[tuple[str, Outcome]] = []
     processes = Processes(4, lambda: None, retries=1, work=work, begin_by="fork")
-    processes.run(
+    stopped = processes.run(
         [job(name, tmp_path) for name in names],
         lambda job: begun.append(job.name),
         lambda job, outcome: ended.append((job.name, outcome)),
     )
+    assert not stopped
     last = dict(ended)
     assert {name: outcome.status for name, outcome in last.items()} == {
         "always-dies": "died", "dies-once": "finished", "fails": "failed", "works": "finished",
@@ -46,11 +47,12 @@ def test_ctrl_c_asks_the_running_run_once_and_begins_no_other(tmp_path: Path) ->
             (tmp_path / "waits.waiting").unlink()
             os.kill(os.getpid(), signal.SIGINT)
 
-    Processes(1, look, work=work, begin_by="fork").run(
+    stopped = Processes(1, look, work=work, begin_by="fork").run(
         [job("waits", tmp_path), job("works", tmp_path)],
         lambda job: None,
         lambda job, outcome: ended.append((job.name, outcome.status)),
     )
+    assert stopped
     assert ended == [("waits", "interrupted")]
     assert (tmp_path / "waits.asked").read_text() == "1"
     assert not (tmp_path / "works.tries").exists()

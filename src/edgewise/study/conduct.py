@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +29,8 @@ FIRST_RETRAINING_SEED = 10_000
 class Executor(Protocol):
     """Carries jobs out somewhere."""
 
-    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> None:
-        """Carries them out; `begin` and `end` are told of each."""
+    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> bool:
+        """Carries them out; `begin` and `end` are told of each. Says whether somebody asked for a stop."""
         ...
 
 
@@ -41,7 +42,7 @@ class StudyOptions:
         workers: runs side by side, each in a process of its own; 1 runs in this process.
         device: see `Compute`.
         precision: see `Compute`.
-        threads: of PyTorch in each run; None leaves them to it.
+        threads: of PyTorch in each run; None shares the cores between workers.
         on: "" for this machine, "ray" or "ray://address" for Ray.
         cpus: of each run, on Ray.
         gpus: of each run, on Ray; a fraction lets runs share one.
@@ -185,30 +186,33 @@ def _carry_out(
         return
     by_name = {run.name: run for run in todo}
     board = make_board(Sheet(study.root, runs, study.states), progress)
-    interrupted: list[str] = []
 
     def begin(job: Job) -> None:
         board.note(by_name[job.name], RunState("running"))
 
     def end(job: Job, outcome: Outcome) -> None:
         board.note(by_name[job.name], state_after(study.root, by_name[job.name], outcome))
-        if outcome.status == "interrupted":
-            interrupted.append(job.name)
 
     jobs = [
-        make_job(run, study.root, device=options.device, precision=options.precision, threads=options.threads)
+        make_job(run, study.root, device=options.device, precision=options.precision, threads=_threads(options))
         for run in todo
     ]
     try:
-        executor(board.refresh).run(jobs, begin, end)
+        stopped = executor(board.refresh).run(jobs, begin, end)
     finally:
         board.close()
-    if interrupted:
+    if stopped:
         raise Interrupted(
-            f"stopped; {sum(not s.todo for s in study.states.values())} of {len(study.states)} "
-            "runs are finished and "
-            f"what {', '.join(interrupted)} had done is saved: call the same command again to go on"
+            f"stopped; {sum(not s.todo for s in study.states.values())} of {len(study.states)} runs are finished, "
+            "and what the others had done is saved: call the same command again to go on"
         )
+
+
+def _threads(options: StudyOptions) -> int | None:
+    """Workers share the cores, unless the threads are said or the environment says them."""
+    if options.threads is not None or options.workers == 1 or "OMP_NUM_THREADS" in os.environ:
+        return options.threads
+    return max(1, (os.cpu_count() or 1) // options.workers)
 
 
 def state_after(root: Path, run: PlannedRun, outcome: Outcome) -> RunState:

@@ -33,14 +33,15 @@ class InProcess:
     def __init__(self, look: Callable[[], None]) -> None:
         self._look = look
 
-    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> None:
-        """Carries out all jobs; stops after one that somebody interrupted."""
+    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> bool:
+        """Carries out all jobs; stops after one that somebody interrupted, and says whether there was one."""
         for job in jobs:
             begin(job)
             outcome = carry_out(job, _Glance(self._look))
             end(job, outcome)
             if outcome.status == "interrupted":
-                return
+                return True
+        return False
 
 
 class _Glance:
@@ -90,8 +91,8 @@ class Processes:
         self._context: Any = multiprocessing.get_context(begin_by)
         self._running: dict[str, tuple[Job, Any, Connection]] = {}
 
-    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> None:
-        """Carries out all jobs; on Ctrl-C the running ones save themselves and the rest does not begin."""
+    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> bool:
+        """Carries out all jobs; on Ctrl-C the running ones save themselves, the rest does not begin: True then."""
         waiting, deaths = list(jobs), dict.fromkeys((job.name for job in jobs), 0)
         with StopRequest() as stop:
             while self._running or (waiting and not stop.requested):
@@ -108,6 +109,7 @@ class Processes:
                     deaths[job.name] += outcome.status == "died"
                     if outcome.status == "died" and deaths[job.name] <= self._retries:
                         waiting.insert(0, job)
+        return stop.requested
 
     def _start(self, job: Job) -> None:
         receiver, sender = self._context.Pipe(duplex=False)

@@ -129,8 +129,8 @@ class RayTasks:
         self._ray, self._look, self._work = ray, look, work
         self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=retries)(on_node)
 
-    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> None:
-        """Hands all jobs to Ray and waits; on Ctrl-C the running ones are asked to save themselves."""
+    def run(self, jobs: Sequence[Job], begin: Begin, end: End) -> bool:
+        """Hands all jobs to Ray and waits; on Ctrl-C the running ones are asked to save themselves: True then."""
         marks = {job.name: _mark(job) for job in jobs}
         tasks = {self._task.remote(self._work, job, os.getcwd()): job for job in jobs}
         waiting, asked = dict(tasks), False
@@ -150,6 +150,7 @@ class RayTasks:
                 for task in done:
                     end(tasks[task], self._outcome(task, asked=asked))
                     del tasks[task]
+        return stop.requested
 
     def _outcome(self, task: Any, *, asked: bool) -> Outcome:
         try:

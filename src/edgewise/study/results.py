@@ -31,6 +31,7 @@ class RunFigures:
         device: its name.
         curves: by name, one value an epoch.
         cells: the found cells in numbers.
+        changed: settings that were changed while the run went on.
     """
 
     name: str
@@ -44,6 +45,7 @@ class RunFigures:
     device: str
     curves: Mapping[str, Sequence[float | None]] = field(default_factory=dict, repr=False)
     cells: str = ""
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def read_figures(root: Path, run: PlannedRun) -> RunFigures:
         device=str(record.get("device_name", "")),
         curves=_curves(search, training),
         cells=_cells_in_words(search, found),
+        changed=tuple(record.get("changed_settings", ())),
     )
 
 

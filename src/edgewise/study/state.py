@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,8 @@ from typing import Any, Literal
 from edgewise.core import folder as files
 from edgewise.core.errors import EdgewiseError, RunError
 from edgewise.core.folder import RunFolder
+from edgewise.core.settings import build, dump, to_toml
+from edgewise.core.settings_sets import apply_sets
 from edgewise.study.plan import PlannedRun
 
 Status = Literal["waiting", "finished", "stopped", "failed", "broken", "running"]
@@ -71,14 +74,23 @@ def _check_ours(path: Path, record: dict[str, Any], recipe: str, run: PlannedRun
     found = {"seed": record["seed"], "command": record.get("command")}
     wanted = {"seed": run.seed, "command": run.command}
     different = [f"{name} {found[name]}, planned {wanted[name]}" for name in found if found[name] != wanted[name]]
-    if recipe != run.recipe() and not record.get("changed_settings"):
-        different += _first_difference(recipe, run.recipe())
+    wanted_recipe = _changed(run, record.get("changed_settings", []))
+    if recipe != wanted_recipe:
+        different += _first_difference(recipe, wanted_recipe)
     if different:
         raise RunError(
             f"{path} holds a run of another study ({'; '.join(different)}): choose another folder "
             "for this study with "
             "--out, or move that run away; nothing in it was changed"
         )
+
+
+def _changed(run: PlannedRun, sets: Sequence[str]) -> str:
+    """The planned recipe with what the run was gone on with by `edgewise run --resume --set`."""
+    if not sets:
+        return run.recipe()
+    settings = run.cell.settings
+    return to_toml(build(type(settings), apply_sets(dump(settings), type(settings), sets)))
 
 
 def _first_difference(found: str, wanted: str) -> list[str]:

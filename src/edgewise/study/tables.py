@@ -121,6 +121,8 @@ def _summary_notes(results: Results) -> list[str]:
         )
     else:
         notes.append("Best, retrained: nothing was retrained (--retrain-best N does).")
+    changed = [run for result in results.cells for run in result.runs if run.changed]
+    notes += [f"{run.name} was gone on with other settings ({', '.join(run.changed)})." for run in changed]
     devices = sorted({run.device for result in results.cells for run in result.runs})
     return [*notes, f"Measured on {', '.join(devices)}."] if devices else notes
 
