@@ -135,6 +135,17 @@ def test_the_folder_of_another_study_is_refused_and_left_as_it_is(
     assert content(tmp_path) == before
 
 
+def test_another_study_is_told_by_its_record_where_no_run_has_begun_yet(
+    fake: FakePipeline, tmp_path: Path
+) -> None:
+    conduct(spec(), tmp_path)
+    for method in ("pc-darts", "pc-darts-gp"):
+        shutil.rmtree(tmp_path / method)
+    with pytest.raises(RunError, match="4 runs have other settings there"):
+        conduct(spec(**OTHER["settings"]), tmp_path)
+    assert not (tmp_path / "pc-darts").exists()
+
+
 def test_a_run_of_another_study_in_the_place_of_ours_is_refused_and_left_as_it_is(
     fake: FakePipeline, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +51,25 @@ def test_the_interval_holds_the_mean_and_is_the_same_each_time() -> None:
     assert found.high is not None
     # Normal theory gives 0.39 ± 0.047; the bootstrap must be of that size.
     assert 0.33 < found.low < found.mean < found.high < 0.45
+
+
+def test_the_interval_never_leaves_the_range_that_was_seen() -> None:
+    found = spread([0.0, 0.0, 0.0, 1.0])
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert 0.0 <= found.low < found.high <= 1.0
+
+
+def test_a_skewed_sample_moves_the_interval_towards_its_tail() -> None:
+    # The percentile interval of the mean of these: its upper end lacks the correction that BCa makes.
+    values = [1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 9.0]
+    random = np.random.default_rng(1)
+    means = random.choice(values, size=(20_000, len(values))).mean(axis=1)
+    found = spread(values)
+    assert found is not None
+    assert found.high is not None
+    assert found.high > np.quantile(means, 0.975) + 0.2
 
 
 def test_wilcoxon_of_six_gains_is_a_thirtysecond() -> None:
