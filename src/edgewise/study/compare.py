@@ -17,7 +17,7 @@ from edgewise.study.table import NONE, Entry, Table, number
 SIZES = (
     *("search.epochs", "search.batch_size", "search.channels", "search.layers", "weights.lr", "arch.lr"),
     *("train.epochs", "train.batch_size", "train.channels", "train.layers", "train.lr", "train.auxiliary"),
-    *("train.drop_path", "train_augment.cutout", "data.train_images"),
+    *("train.drop_path", "train_augment.cutout", "data.train_images", "data.image_size"),
 )
 
 
@@ -104,7 +104,9 @@ def differences(study: Study) -> dict[str, tuple[str, str]]:
 
 def _words(path: str, values: Mapping[str, None]) -> str:
     shown = " or ".join(values)
-    return shown.replace("none", "all") if path == "data.train_images" else shown
+    return shown.replace(
+        "none", {"data.train_images": "all", "data.image_size": "the images' own"}.get(path, "none")
+    )
 
 
 def _paper(study: Study, cell: Cell) -> Settings:
