@@ -108,7 +108,12 @@ def search(
         settings,
         replace(
             _options(
-                seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset), track=track
+                seed,
+                device,
+                precision,
+                overwrite=overwrite,
+                estimate=_wants_estimate(estimate, preset),
+                track=track,
             ),
             truth=None if truth is None else str(truth),
         ),

@@ -13,7 +13,7 @@ from edgewise.core.folder import RunFolder
 from edgewise.core.progress import Progress
 from edgewise.core.settings import dump
 from edgewise.pipeline.settings import Settings
-from edgewise.pipeline.summary import COLUMNS, summary_rows
+from edgewise.pipeline.summary import summary_columns, summary_rows
 
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 INSTALL = {"tensorboard": "'edgewise[track]'"}
@@ -74,7 +74,8 @@ class Tracking:
         }
         if values:
             self._guarded(lambda: self._tracker.log(values))
-            self._guarded(lambda: _table(self._tracker, COLUMNS, summary_rows(dict(results))))
+            heads, rows = summary_columns(dict(results)), summary_rows(dict(results))
+            self._guarded(lambda: _table(self._tracker, heads, rows))
         self._guarded(lambda: self._tracker.finish())
 
     def _guarded(self, call: Callable[[], object]) -> None:
