@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -86,7 +87,9 @@ class SupernetProblem:
     def arch_loss(self, weights: Weights | None = None) -> Tensor:
         """Mean cross-entropy of the arch batch; kept, as the accuracy is, as `last_loss` and `last_accuracy`."""
         batch = self._surroundings.arch_batch
-        logits = self._logits(batch.x, weights, self._engine)
+        # With its own weights, nobody asks for their gradients: an arch step of first order.
+        with nullcontext() if weights is not None else frozen_weights(self.supernet):
+            logits = self._logits(batch.x, weights, self._engine)
         loss = cross_entropy(logits, batch.y)
         self.last_loss, self.last_accuracy = loss.detach(), accuracy(logits, batch.y)
         return loss
@@ -101,7 +104,7 @@ class SupernetProblem:
     def _logits(self, x: Tensor, weights: Weights | None, engine: Engine) -> Tensor:
         inputs = (x, self._mixture(), self.arch.edge_weights(), self._hooks())
         if weights is None:
-            with self._compute.autocast(), frozen_weights(self.supernet):
+            with self._compute.autocast():
                 return self.supernet(*inputs, engine=engine)
         with self._compute.autocast(), frozen_statistics(self.supernet):
             return torch.func.functional_call(self.supernet, dict(weights), inputs, {"engine": engine})

@@ -1,0 +1,167 @@
+"""The search step on kernels against the plain one, in turn: `python -m benchmarks.supernet [--recipe pc-darts]`.
+
+A step is one arch step and one weight step on one batch each. `published` is the plain supernet whose arch step
+computes all gradients, as the authors' code does; `plain` asks for alpha's and beta's alone; `auto` runs mixed cells
+on the kernels. The three take turns, so that a machine that slows down slows all of them; the ratio is taken pair by
+pair. Peak memory is that of a process of its own for each engine. See benchmarks/README.md for the floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+
+from edgewise.core import Streams, device_name
+from edgewise.core.compute import Compute
+from edgewise.core.seeding import seeded
+from edgewise.data import Batch
+from edgewise.methods import ArchParameters, Recipe, recipe
+from edgewise.nn import SupernetSpec, build_supernet
+from edgewise.nn.native import library
+from edgewise.search import BilevelSearch
+from edgewise.spaces import space
+
+KINDS = ("published", "plain", "auto")
+
+
+def make(name: str, kind: str, options: argparse.Namespace) -> BilevelSearch:
+    """A search with the sizes of the command line."""
+    base = recipe(name)
+    engine = "auto" if kind == "auto" else "plain"
+    sizes = replace(base.search, channels=options.channels, layers=options.layers, engine=engine)
+    settings: Recipe = replace(
+        base, search=sizes, space=options.space, train=replace(base.train, auxiliary=0.0), warm_up=None
+    )
+    streams, found = Streams(0), space(options.space)
+    with seeded(0):
+        spec = SupernetSpec(channels=options.channels, layers=options.layers, classes=10, k=settings.k)
+        supernet = build_supernet(found, spec)
+    arch = ArchParameters(found, beta=settings.edge_normalisation is not None, generator=streams.generator("arch"))
+    return BilevelSearch(settings, supernet, arch, streams, Compute("cpu"))
+
+
+def step(search: BilevelSearch, kind: str, batch: Batch) -> None:
+    """One arch step and one weight step."""
+    if kind == "published":
+        loss = F.cross_entropy(search.supernet(batch.x, search.mixture(), search.arch.edge_weights()), batch.y)
+        loss.backward()
+        search.arch_optimizer.step()
+        search.arch_optimizer.zero_grad()
+    else:
+        search.arch_step(batch)
+    search.weights_step(batch, 0.1)
+
+
+def batch_of(options: argparse.Namespace) -> Batch:
+    """Noise of the size of CIFAR-10."""
+    generator = torch.Generator().manual_seed(0)
+    size = options.batch
+    x = torch.randn(size, 3, options.image_size, options.image_size, generator=generator)
+    return Batch(x, torch.arange(size) % 10, torch.arange(size))
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Seconds."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def calls(search: BilevelSearch, kind: str, batch: Batch) -> int:
+    """Operator calls of a step that touch data: views and bookkeeping are left out."""
+    views = (
+        "view",
+        "reshape",
+        "as_strided",
+        "slice",
+        "select",
+        "expand",
+        "permute",
+        "transpose",
+        "detach",
+        "alias",
+    )
+    views += ("unsqueeze", "squeeze", "empty", "resize", "set_", "t", "chunk", "split", "narrow", "lift", "item")
+    skipped = {f"aten::{name}" for name in views} | {
+        "aten::empty_like",
+        "aten::_local_scalar_dense",
+        "aten::unbind",
+    }
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        step(search, kind, batch)
+    return sum(e.count for e in profile.key_averages() if e.key.startswith("aten::") and e.key not in skipped)
+
+
+def child(options: argparse.Namespace) -> None:
+    """Peak memory of one kind, in a process of its own."""
+    search, batch = make(options.recipe, options.child, options), batch_of(options)
+    step(search, options.child, batch)
+    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))
+
+
+def peak(kind: str, options: argparse.Namespace) -> float:
+    """GB, of a fresh process that does one step."""
+    words = [sys.executable, "-m", "benchmarks.supernet", "--child", kind, "--recipe", options.recipe]
+    for name in ("space", "batch", "channels", "layers", "image_size", "threads"):
+        words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="pc-darts")
+    parser.add_argument("--space", default="darts")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--image-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measures and prints."""
+    options = parse()
+    torch.set_num_threads(options.threads)
+    if options.child:
+        child(options)
+        return
+    searches, batch = {kind: make(options.recipe, kind, options) for kind in KINDS}, batch_of(options)
+    times: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for turn in range(options.rounds + 1):
+        for kind, search in searches.items():
+            seconds = timed(lambda search=search, kind=kind: step(search, kind, batch))
+            if turn:
+                times[kind].append(seconds)
+    print(f"{device_name(torch.device('cpu'))}, {options.threads} threads, torch {torch.__version__}")
+    print(
+        f"kernels: {'compiled' if library() is not None else 'none'}; {options.recipe}, {options.space}, ", end=""
+    )
+    print(f"C {options.channels}, {options.layers} layers, {options.image_size} px, batch {options.batch}")
+    for kind in KINDS:
+        ratios = [a / b for a, b in zip(times["published"], times[kind], strict=True)]
+        print(
+            f"{kind:<9} step median {statistics.median(times[kind]):.2f} s "
+            f"({min(times[kind]):.2f} to {max(times[kind]):.2f}, n {len(times[kind])}), "
+            f"{statistics.median(ratios):.2f} times as fast as published; peak {peak(kind, options):.2f} GB; "
+            f"{calls(searches[kind], kind, batch):,} operator calls",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
