@@ -5,7 +5,7 @@ architecture Hessian's eigenvalue at the end of the search. Runs that are finish
 proves nothing about ranking: the table shows that all of it runs, and what a step of each costs.
 
 The budget: supernets of 3 cells with C 8 (P-DARTS 3, 4 and 5 cells; partial channels K = 4), 4 epochs of batches
-of 64 (P-DARTS 6, two a stage); networks of 5 cells with C 8, 10 epochs. One epoch of PC-DARTS and of each stage of
+of 64 (P-DARTS 6, two a stage); networks of 5 cells with C 8, 6 epochs. One epoch of PC-DARTS and of each stage of
 P-DARTS is warm-up. The stop rule of RobustDARTS looks at every epoch, so that it can act within so few.
 """
 
@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+from benchmarks.runs import carry_out, finished, lines, markdown
 from edgewise.methods import RECIPES
 
 BUDGET = (
@@ -26,7 +24,7 @@ BUDGET = (
     "search.batch_size=64",
     "search.channels=8",
     "search.layers=3",
-    "train.epochs=10",
+    "train.epochs=6",
     "compare=[]",
     "diagnostics.hessian_every=100",
 )
@@ -38,34 +36,19 @@ EXTRA = {
 }
 
 
-def command(recipe: str, options: argparse.Namespace) -> list[str]:
+def words(recipe: str, options: argparse.Namespace) -> list[str]:
     """The command that runs a recipe."""
-    sets = [
-        *BUDGET,
-        f"data.train_images={options.train_images}",
-        *EXTRA.get(recipe.removesuffix("-gp"), ()),
-    ]
-    words = [sys.executable, "-m", "edgewise", "run", "--recipe", recipe, "--data", options.data]
-    words += ["--seed", str(options.seed), "--out", str(options.out / recipe), "--overwrite"]
+    own = EXTRA.get(recipe.removesuffix("-gp"), ())
+    sets = [*BUDGET, f"data.train_images={options.train_images}", *own]
+    command = ["run", "--recipe", recipe, "--data", options.data, "--seed", str(options.seed)]
     if options.image_size is not None:
-        words += ["--image-size", str(options.image_size)]
-    return words + [word for text in sets for word in ("--set", text)]
-
-
-def finished(folder: Path) -> bool:
-    """Whether a run has come to its end."""
-    record = folder / "run.json"
-    return record.is_file() and json.loads(record.read_text())["status"] == "done"
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+        command += ["--image-size", str(options.image_size)]
+    return command + [word for text in sets for word in ("--set", text)]
 
 
 def row(folder: Path) -> list[str]:
     """The figures of a finished run."""
-    trace = [record for record in _lines(folder / "trace.jsonl") if record["phase"] == "search"]
-    times = [record for record in _lines(folder / "timings.jsonl") if record["phase"] == "search"]
+    trace, times = lines(folder / "trace.jsonl", "search"), lines(folder / "timings.jsonl", "search")
     found = json.loads((folder / "results.json").read_text())["found"]
     measured = [record["hessian"]["eigenvalue"] for record in trace if record["hessian"] is not None]
     skips = sum(cell["skips"] for cell in found["cells"].values())
@@ -98,8 +81,7 @@ def table(folder: Path) -> str:
         "test %",
         "decision",
     ]
-    rows = [row(folder / name) for name in RECIPES if finished(folder / name)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heads, ["---"] * len(heads), *rows])
+    return markdown([heads, *(row(folder / name) for name in RECIPES if finished(folder / name))])
 
 
 def main() -> None:
@@ -110,21 +92,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train-images", type=int, default=1280)
     parser.add_argument("--image-size", type=int, default=None)
+    parser.add_argument("--workers", type=int, default=1, help="runs side by side, which share the cores")
     parser.add_argument("--only", nargs="*", default=list(RECIPES), metavar="RECIPE")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    failed = []
-    for recipe in options.only:
-        if finished(options.out / recipe):
-            continue
-        print(f"{recipe} ...", flush=True)
-        done = subprocess.run(command(recipe, options), env=dict(os.environ), capture_output=True, text=True)
-        if done.returncode != 0:
-            failed.append(recipe)
-            print(done.stderr[-2000:], flush=True)
+    failed = carry_out({options.out / name: words(name, options) for name in options.only}, options.workers)
     print(table(options.out))
     if failed:
-        sys.exit(f"failed: {', '.join(failed)}")
+        sys.exit(f"failed: {', '.join(folder.name for folder in failed)}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
 """The search step on kernels against the plain one, in turn: `python -m benchmarks.supernet [--recipe pc-darts]`.
 
 A step is one arch step and one weight step on one batch each. `published` is the plain supernet whose arch step
-computes all gradients, as the authors' code does; `plain` asks for alpha's and beta's alone; `auto` runs mixed cells
-on the kernels. The three take turns, so that a machine that slows down slows all of them; the ratio is taken pair by
-pair. Peak memory is that of a process of its own for each engine. See benchmarks/README.md for the floor.
+computes all gradients, as the authors' code does; `plain` asks for alpha's and beta's alone; `auto` runs mixed
+cells on the kernels. The three take turns, so that a machine that slows down slows all of them; the ratio is taken
+pair by pair. Peak memory is that of a process of its own for each engine.
+
+See benchmarks/README.md for the floor.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from edgewise.core import Streams, device_name
+from edgewise.core import Streams, device_name, peak_memory_bytes
 from edgewise.core.compute import Compute
 from edgewise.core.seeding import seeded
 from edgewise.data import Batch
@@ -106,7 +107,7 @@ def child(options: argparse.Namespace) -> None:
     """Peak memory of one kind, in a process of its own."""
     search, batch = make(options.recipe, options.child, options), batch_of(options)
     step(search, options.child, batch)
-    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))
+    print(json.dumps(peak_memory_bytes("cpu") / 1e9))
 
 
 def peak(kind: str, options: argparse.Namespace) -> float:

@@ -28,3 +28,10 @@ class Hooks:
 
 
 NO_HOOKS = Hooks()
+
+
+def one_after_the_other(first: OperationHook | None, second: OperationHook | None) -> OperationHook | None:
+    """The second hook behind the first; None where there is neither."""
+    if first is None or second is None:
+        return first or second
+    return lambda primitive, stride, out: second(primitive, stride, first(primitive, stride, out))

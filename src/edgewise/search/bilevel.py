@@ -24,7 +24,8 @@ from edgewise.nn import (
     evaluation_mode,
     frozen_weights,
 )
-from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy
+from edgewise.nn.hooks import one_after_the_other
+from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy, momentum_buffers
 from edgewise.search.step import ArchReport, StepReport
 
 
@@ -131,7 +132,7 @@ class BilevelSearch:
         if recipe.skip_dropout is not None:
             rate = recipe.skip_dropout.rate(self.stage, moment, recipe.frozen_epochs)
             dropout = recipe.skip_dropout.hook(rate, self.streams.generator("skip dropout", device))
-            operation = _one_after_the_other(operation, dropout)
+            operation = one_after_the_other(operation, dropout)
         edge = None
         if recipe.drop_path is not None:
             edge = DropPath(recipe.drop_path.rate(moment), self.streams.generator("search drop-path"))
@@ -156,18 +157,12 @@ class BilevelSearch:
             moment: how far the search, or its stage, has come.
         """
         weights = self.recipe.weights
-        state = self.weights_optimizer.state
-        momenta = {
-            name: state[parameter]["momentum_buffer"]
-            for name, parameter in self.supernet.named_parameters()
-            if parameter in state and state[parameter].get("momentum_buffer") is not None
-        }
         problem = SupernetProblem(
             self.supernet,
             self.arch,
             mixture=lambda: self.mixture(moment),
             hooks=lambda: self.hooks(moment),
-            momenta=momenta,
+            momenta=momentum_buffers(self.supernet, self.weights_optimizer),
             compute=self.compute,
             surroundings=Surroundings(
                 batch,
@@ -289,12 +284,6 @@ class BilevelSearch:
         restore_optimizer(self.arch_optimizer, state["arch_optimizer"])
         self.weight_decay_factor = state["weight_decay_factor"]
         self.compute.load_scaler_state(state["scaler"])
-
-
-def _one_after_the_other(first: OperationHook | None, second: OperationHook | None) -> OperationHook | None:
-    if first is None or second is None:
-        return first or second
-    return lambda primitive, stride, out: second(primitive, stride, first(primitive, stride, out))
 
 
 def _norm(parameters: nn.ParameterDict) -> Tensor:

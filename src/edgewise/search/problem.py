@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgewise.core.compute import Compute
 from edgewise.data import Batch
@@ -125,6 +125,16 @@ class SupernetProblem:
     ) -> tuple[Tensor, ...]:
         """d loss / d inputs."""
         return self._compute.gradients(loss, inputs, create_graph=create_graph)
+
+
+def momentum_buffers(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The momentum buffers of a network's weights, by name; what has none yet is absent."""
+    state = optimizer.state
+    return {
+        name: state[parameter]["momentum_buffer"]
+        for name, parameter in network.named_parameters()
+        if parameter in state and state[parameter].get("momentum_buffer") is not None
+    }
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
