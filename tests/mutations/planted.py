@@ -177,7 +177,7 @@ BILEVEL_STEPS = [
         "search/bilevel.py",
         "parameter.grad = row.clone()",
         "parameter.grad = -row",
-        BILEVEL + "arch_steps_lower_the_loss_on_the_arch_batch[darts]",
+        BILEVEL + "arch_steps_lower_the_loss_on_the_arch_batch[darts-v1]",
     ),
     plant(
         "beta gets no gradient",
@@ -339,7 +339,7 @@ NETWORKS = [
         "search/task.py",
         "with seeded(self.streams.integer(name)):",
         "if True:",
-        NEUTRAL + "a_search_neither_uses_nor_moves_torchs_global_stream[darts]",
+        NEUTRAL + "a_search_neither_uses_nor_moves_torchs_global_stream[darts-v1]",
     ),
 ]
 

@@ -55,6 +55,12 @@ def plant(package: Path, mutation: Mutation) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def test_every_guard_is_a_test_that_is_there() -> None:
+    guards = sorted({guard for m in MUTATIONS for guard in m.guard.split()})
+    done = run_guards(Path(edgewise.__file__ or "").parents[1], ["--collect-only", *guards])
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
 @pytest.mark.slow
 def test_without_a_mistake_every_guard_passes_on_the_copy(tmp_path: Path) -> None:
     package = copy_package(tmp_path)
