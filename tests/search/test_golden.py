@@ -16,7 +16,7 @@ from edgewise.core import Streams
 from edgewise.core.compute import Compute
 from edgewise.data import Batch
 from edgewise.methods import DARTS_V1, PC_DARTS, PC_DARTS_GP, ArchParameters, ArchSettings, Recipe, derive
-from edgewise.nn import Supernet, SupernetSpec
+from edgewise.nn import Engine, Supernet, SupernetSpec
 from edgewise.search import BilevelSearch, SearchBatches
 from edgewise.spaces import DARTS
 from tests.nn.golden import fill, parameters, uniform
@@ -54,9 +54,10 @@ def batch(salt: int) -> Batch:
     return Batch(x.view(4, 3, 8, 8), torch.arange(4) % 3, torch.arange(4))
 
 
-def run(recipe: Recipe) -> dict[str, list[float] | str]:
+def run(recipe: Recipe, engine: Engine = "plain") -> dict[str, list[float] | str]:
     """Losses of each step, sums of alpha and beta at the end, and the normal cell."""
-    recipe = replace(recipe, warm_up=None, arch=ArchSettings(lr=0.02))
+    sizes = replace(recipe.search, engine=engine)
+    recipe = replace(recipe, warm_up=None, arch=ArchSettings(lr=0.02), search=sizes)
     spec = SupernetSpec(channels=8, layers=3, classes=3, k=recipe.k)
     supernet = fill(Supernet(DARTS, spec))
     assert isinstance(supernet, Supernet)
@@ -80,13 +81,21 @@ def run(recipe: Recipe) -> dict[str, list[float] | str]:
 
 
 @cache
-def outcome(name: str) -> dict[str, list[float] | str]:
-    return run({"darts": DARTS_V1, "pc-darts": PC_DARTS, "pc-darts-gp": PC_DARTS_GP}[name])
+def outcome(name: str, engine: Engine = "plain") -> dict[str, list[float] | str]:
+    return run({"darts": DARTS_V1, "pc-darts": PC_DARTS, "pc-darts-gp": PC_DARTS_GP}[name], engine)
 
 
 @pytest.mark.parametrize("name", PINNED)
 def test_three_steps_give_the_pinned_numbers(name: str) -> None:
     found, pinned = outcome(name), PINNED[name]
+    assert found["cell"] == pinned["cell"]
+    for key in ("weights", "arch", "end"):
+        assert found[key] == pytest.approx(pinned[key], rel=1e-7, abs=1e-9), key
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_three_steps_on_kernels_give_the_pinned_numbers(name: str) -> None:
+    found, pinned = outcome(name, "auto"), PINNED[name]
     assert found["cell"] == pinned["cell"]
     for key in ("weights", "arch", "end"):
         assert found[key] == pytest.approx(pinned[key], rel=1e-7, abs=1e-9), key
