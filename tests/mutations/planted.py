@@ -149,7 +149,15 @@ BILEVEL_STEPS = [
         "core/compute.py",
         "            return torch.autograd.grad(loss, list(inputs), create_graph=create_graph)",
         "            loss.backward()\n            return tuple(i.grad for i in inputs)",
-        BILEVEL + "the_arch_step_leaves_the_weights_and_their_gradients_alone",
+        "tests/search/test_second_order.py::test_"
+        "second_order_leaves_weights_momentum_gradients_and_batch_norm_statistics_as_they_were[darts-v2-fd]",
+    ),
+    plant(
+        "an arch step of first order computes the weights' gradients too",
+        "search/problem.py",
+        "with nullcontext() if weights is not None else frozen_weights(self.supernet):",
+        "with nullcontext():",
+        BILEVEL + "in_an_arch_step_of_first_order_no_weight_asks_for_a_gradient",
     ),
     plant(
         "warm-up is ignored",

@@ -146,6 +146,16 @@ def test_the_arch_step_leaves_the_weights_and_their_gradients_alone() -> None:
     assert same(gradients_of(search.supernet), gradients)
 
 
+def test_in_an_arch_step_of_first_order_no_weight_asks_for_a_gradient() -> None:
+    search, asking = make_search(tiny()), []
+    weights = list(search.supernet.parameters())
+    search.supernet.register_forward_pre_hook(lambda *_: asking.append(any(w.requires_grad for w in weights)))
+    search.arch_step(ARCH)
+    search.weights_step(WEIGHTS, 0.1)
+    assert asking == [False, True]
+    assert all(weight.requires_grad for weight in weights)
+
+
 @pytest.mark.parametrize("recipe", [DARTS_V1, PC_DARTS_GP], ids=lambda r: r.name)
 def test_each_parameter_has_exactly_one_optimiser_and_alpha_and_beta_have_their_own(recipe) -> None:
     search = make_search(tiny(recipe))
