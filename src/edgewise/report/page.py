@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from edgewise.core import RunFolder, folder
+from edgewise.report.assets import asset, plotly
 from edgewise.report.conflicts import conflict_maps, conflict_means, conflict_state
 from edgewise.report.cosines import make_cosines
 from edgewise.report.curves import search_curves, training_curves
@@ -104,9 +104,9 @@ def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
             "alpha": alpha,
             "cosines": cosines.values if cosines else None,
         },
-        "style": _asset(environment, "page.css"),
-        "script": _asset(environment, "page.js"),
-        "plotly": _plotly() if figures else None,
+        "style": asset(environment, "page.css"),
+        "script": asset(environment, "page.js"),
+        "plotly": plotly() if figures else None,
     }
 
 
@@ -141,17 +141,3 @@ def _edge_choices(record: RunRecord) -> list[dict[str, Any]]:
         {"cell": cell, "title": cell_title(cell), "edges": edge_names(last, len(rows))}
         for cell, rows in last["alpha"].items()
     ]
-
-
-def _asset(environment: Environment, name: str) -> Markup:
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
-
-
-def _plotly() -> Markup:
-    # Imported here: it takes a while, and pages without figures do not need it.
-    from plotly.offline import get_plotlyjs
-
-    source = get_plotlyjs()
-    # A script element ends at the first of these, even inside a JavaScript text.
-    return Markup(source.replace("</script", "<\\/script").replace("<!--", "<\\!--"))

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from edgewise.core.citations import THESIS
 from edgewise.core.settings import to_toml
+from edgewise.report.assets import asset, plotly
 from edgewise.report.figures import rounded
 from edgewise.study.conduct import Study
 from edgewise.study.results import Results
@@ -48,8 +49,8 @@ def render(study: Study, results: Results, tables: Tables) -> str:
         if measured
         else None,
         style=_style(environment),
-        script=_asset(environment, "study.js"),
-        plotly=_plotly() if measured else None,
+        script=asset(environment, "study.js"),
+        plotly=plotly() if measured else None,
         citations=_citations(study, results),
     )
 
@@ -103,18 +104,4 @@ def _curve_names(results: Results) -> list[str]:
 
 def _style(environment: Environment) -> Markup:
     shared = PackageLoader("edgewise.report", "templates").get_source(environment, "page.css")[0]
-    return Markup(shared) + _asset(environment, "study.css")
-
-
-def _asset(environment: Environment, name: str) -> Markup:
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
-
-
-def _plotly() -> Markup:
-    # Imported here: it takes a while.
-    from plotly.offline import get_plotlyjs
-
-    source = get_plotlyjs()
-    # A script element ends at the first of these, even inside a JavaScript text.
-    return Markup(source.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
+    return Markup(shared) + asset(environment, "study.css")
