@@ -3,8 +3,8 @@
 Floor: the projection reads and writes 2 cell types x 14 edges x 8 numbers, a few kilobytes; what it costs is the
 launch of some 40 small tensor operations, about 0.3 ms on a CPU core. An arch step at C 16, 8 layers, batch 64
 takes a second there. Prediction: well under 0.1 % of the step. The diagnostics of a step (conflicts before and
-after the projection, the edges' cosines) are as small: prediction, under 0.2 %. Both are measured on gradients of the
-step's size; a step is one arch step and one weight step.
+after the projection, the edges' cosines) are as small: prediction, under 0.2 %. Both are measured on gradients of
+the step's size; a step is one arch step and one weight step.
 """
 
 from __future__ import annotations
