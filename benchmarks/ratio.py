@@ -37,7 +37,7 @@ def main() -> None:
             ratios.append(published / fast)
     middle = statistics.median(ratios)
     print(
-        f"pc-darts, C 16, 4 layers, 32 px, batch 32, {torch.get_num_threads()} threads, torch {torch.__version__}: "
+        f"pc-darts, C 16, 4 layers, batch 32, {torch.get_num_threads()} threads, torch {torch.__version__}: "
         f"{middle:.2f} times as fast as published ({min(ratios):.2f} to {max(ratios):.2f}, n {len(ratios)})"
     )
     if middle < own.at_least:
