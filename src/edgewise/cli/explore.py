@@ -105,4 +105,7 @@ def _conclude(result: Explored, progress: Progress) -> None:
             f"its test accuracy on {truth['dataset']} is {truth['test_accuracy']:.2%}: rank {truth['rank']} of "
             f"{truth['of']}, {100 * truth['regret']:.2f} points below the best; {truth['arch']}"
         )
-    progress.say(f"run folder: {result.folder}; the best genotype: {result.folder / 'genotype.json'}")
+    progress.say(
+        f"run folder: {result.folder}; the best genotype: {result.folder / 'genotype.json'}; "
+        f"report: {result.folder / 'report.html'}"
+    )

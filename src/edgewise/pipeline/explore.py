@@ -22,6 +22,7 @@ from edgewise.pipeline.explore_settings import ExploreSettings
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
 from edgewise.pipeline.trainer import Place, TrainScorer
+from edgewise.report import write_report
 from edgewise.spaces import Genotype, space
 from edgewise.strategies import Strategy, make_strategy
 
@@ -270,6 +271,7 @@ class _Search:
             },
         )
         self._folder.update_run({"status": "done", "finished": now()})
+        write_report(self._folder.path)
 
 
 def _result(folder: RunFolder) -> Explored:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgewise.report.diagnostics import epochs_done, stopped
+from edgewise.report.exploration import exploration_lead, exploration_title
 from edgewise.report.numbers import percent
-from edgewise.report.record import RunRecord
+from edgewise.report.record import EXPLORE, RunRecord
 from edgewise.report.tables import verdicts
 
 STATES = {"done": "finished", "running": "running", "interrupted": "interrupted", "failed": "failed"}
@@ -59,6 +60,8 @@ def _title(record: RunRecord) -> str:
     if record.training:
         name, epochs = list(record.training.items())[-1]
         return f"Training ({name}) on {source}: {_progress(len(epochs), record.planned_epochs('train'))}"
+    if record.explored:
+        return exploration_title(record)
     if record.search:
         if record.genotype is not None:
             return f"Cells found on {source} in {len(record.search)} epochs{_detours(record.search)}"
@@ -83,6 +86,7 @@ def _lead(record: RunRecord) -> str:
     size = f", {data['image_size']} × {data['image_size']} pixels" if data.get("image_size") else ""
     parts = [
         f"Recipe {record.recipe['name']}" if record.recipe.get("name") else "",
+        exploration_lead(record) if record.explored else "",
         f"{len(record.classes)} classes{size}" if record.classes else "",
         f"seed {run['seed']}" if "seed" in run else "",
         str(run.get("device_name") or run.get("device") or ""),
@@ -94,6 +98,8 @@ def _missing(record: RunRecord) -> list[str]:
     """What a whole run holds and this folder does not (or not all of it)."""
     missing = []
     command = record.run.get("command")
+    if command == EXPLORE:
+        return [] if record.verdict else ["no result yet: the search is not at its end"]
     if not record.search:
         missing.append("no search: the cells were given" if command == "train" else "no epoch of a search yet")
     else:

@@ -23,6 +23,7 @@ from edgewise.report.diagnostics import (
     unmeasured,
     weight_decay_figures,
 )
+from edgewise.report.exploration import best_table, score_figure, truth_table
 from edgewise.report.figures import Figure
 from edgewise.report.headline import make_headline
 from edgewise.report.mixtures import (
@@ -92,6 +93,8 @@ def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
         "edge_choices": _edge_choices(record),
         "per_class": per_class_table(record),
         "many_classes": len(record.classes) > MOST_WITH_COUNTS,
+        "best": best_table(record),
+        "truth": truth_table(record),
         "cost": cost_table(record),
         "facts": facts_table(record),
         "data": data_table(record),
@@ -114,7 +117,9 @@ def _figures(record: RunRecord) -> dict[str, list[Figure]]:
     """The figures of each section."""
     edge = alpha_edge_figure(record.search)
     per_class = per_class_figure(record)
+    scores = score_figure(record)
     return {
+        "scores": [scores] if scores else [],
         "alpha": alpha_figures(record.search),
         "alpha_edge": [edge] if edge else [],
         "beta": beta_figures(record.search),

@@ -13,6 +13,7 @@ from edgewise.core.errors import GenotypeError, RunError
 from edgewise.core.records import non_finite
 from edgewise.spaces import Genotype
 
+EXPLORE = "explore"
 NETWORKS = ("found", "random", "hand")
 _SEARCH = (
     *("epoch", "arch_steps", "weights_loss", "weights_accuracy", "arch_loss", "arch_accuracy", "lr", "arch_lr"),
@@ -20,6 +21,8 @@ _SEARCH = (
     "conflicts",
 )
 _TRAIN = ["network", "epoch", "loss", "accuracy", "lr", "grad_norm"]
+_QUERY = ["query", "genotype", "score", "best", "best_query"]
+_VERDICT = ["strategy", "queries", "distinct", "score", "query"]
 _TIMING = ["phase", "epoch", "seconds", "peak_memory_bytes"]
 _RESULT = ["params", "macs", "top1", "loss", "per_class", "confusion", "test_images", "cells"]
 # What older traces do not hold; null where it was not measured.
@@ -45,6 +48,8 @@ class RunRecord:
         timings: timings.jsonl.
         results: results.json.
         genotype: the cells of genotype.json, or of results.json where there is no such file.
+        explored: the trace's queries of a black-box search.
+        verdict: results.json of a black-box search.
     """
 
     path: Path
@@ -56,6 +61,8 @@ class RunRecord:
     timings: Sequence[Mapping[str, Any]]
     results: Mapping[str, Mapping[str, Any]]
     genotype: Mapping[str, Any] | None
+    explored: Sequence[Mapping[str, Any]] = ()
+    verdict: Mapping[str, Any] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -85,7 +92,8 @@ def read_record(path: Path) -> RunRecord:
     timings = source.read_timings()
     for number, line in enumerate(timings, 1):
         _require(line, _TIMING, f"{source.file(folder.TIMINGS)}, line {number}")
-    results = _results(source)
+    explores = run.get("command") == EXPLORE
+    results = {} if explores else _results(source)
     return RunRecord(
         path=source.path,
         run=run,
@@ -96,6 +104,8 @@ def read_record(path: Path) -> RunRecord:
         timings=timings,
         results=results,
         genotype=_genotype(source, results),
+        explored=_queries(trace, source.file(folder.TRACE)) if explores else (),
+        verdict=_verdict(source) if explores else None,
     )
 
 
@@ -214,6 +224,24 @@ def _results(source: RunFolder) -> dict[str, Mapping[str, Any]]:
             check_genotype(entry["genotype"], f"{where}, {name}")
     named = sorted(results, key=lambda name: NETWORKS.index(name) if name in NETWORKS else len(NETWORKS))
     return {name: results[name] for name in named}
+
+
+def _queries(trace: Sequence[Mapping[str, Any]], path: Path) -> list[Mapping[str, Any]]:
+    """The queries of a black-box search."""
+    for number, record in enumerate(trace, 1):
+        where = f"{path}, line {number}"
+        _require(record, _QUERY, where)
+        check_genotype(record["genotype"], where)
+    return list(trace)
+
+
+def _verdict(source: RunFolder) -> Mapping[str, Any] | None:
+    """What a finished black-box search says of its best genotype."""
+    if not source.has(folder.RESULTS):
+        return None
+    results = source.read_json(folder.RESULTS)
+    _require(results, _VERDICT, str(source.file(folder.RESULTS)))
+    return results
 
 
 def _genotype(source: RunFolder, results: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:

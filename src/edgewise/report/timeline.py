@@ -61,7 +61,8 @@ def make_timeline(record: RunRecord) -> Timeline | None:
             genotypes.append(record.genotype)
             row = taken(record.search, len(epochs) - 1) if stopped(record.search) else max(len(epochs) - 1, 0)
             of = f", cells of epoch {record.search[row]['epoch'] + 1}" if stopped(record.search) else ""
-            stops.append(f"derived{of}" if record.search else "given")
+            alone = "best so far" if record.explored else "given"
+            stops.append(f"derived{of}" if record.search else alone)
             epochs.append(row)
     if not genotypes:
         return None
