@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-Engine = Literal["auto", "plain"]
-"""`plain`: one module after the other, on any device, differentiable as often as one likes. `auto`: kernels that
-do a whole cell in a few passes where they can (`edgewise.nn.native`), else `plain`. Both give the same numbers,
-rounding aside; what `auto` gives can be differentiated once.
+Engine = Literal["auto", "plain", "grouped"]
+"""`plain`: one module after the other, on any device, differentiable as often as one likes. `grouped`: the same
+operators, called once for everything of a kind that leaves a node (`edgewise.nn.grouped`); on any device, as
+differentiable. `auto`: kernels that do a whole cell in a few passes where they can (`edgewise.nn.native`), else
+`grouped` where it pays, else `plain`. All give the same numbers, rounding aside; what `auto` gives can be
+differentiated once. Hooks, which change outputs within a cell, run plain whatever is asked for.
 """

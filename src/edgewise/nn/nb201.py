@@ -10,6 +10,7 @@ from edgewise.core.errors import ConfigError
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes
 from edgewise.nn.engine import Engine
+from edgewise.nn.grouped import GroupedCell, pays
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import NetworkSpec
@@ -157,10 +158,17 @@ class StagedSearchCell(nn.Module):
             make=lambda primitive, width, stride: operation(primitive, width, stride=stride, affine=False),
             strides=[1] * len(space.topology.edges),
         )
+        self.grouped = GroupedCell(space, self.edges)
 
-    def forward(self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks) -> Tensor:
-        """Maps [B, C, H, W] to the same shape; see `mix_nodes`."""
-        return mix_nodes([x], self.edges, self.space, mixture, edge_weights, hooks)[self.space.concat[0]]
+    def forward(
+        self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks, *, engine: Engine
+    ) -> Tensor:
+        """Maps [B, C, H, W] to the same shape; see `SearchCell.forward`."""
+        if hooks == NO_HOOKS and (engine == "grouped" or (engine == "auto" and pays(self.space, x))):
+            states = self.grouped.nodes([x], mixture, edge_weights, training=self.training)
+        else:
+            states = mix_nodes([x], self.edges, self.space, mixture, edge_weights, hooks)
+        return states[self.space.concat[0]]
 
 
 class NB201Supernet(nn.Module):
@@ -202,16 +210,12 @@ class NB201Supernet(nn.Module):
         *,
         engine: Engine = "plain",
     ) -> Tensor:
-        """Maps images [B, in_channels, H, W] to logits [B, classes]; see `Supernet.forward`.
-
-        There are no kernels for these cells: both engines are the same.
-        """
-        del engine
+        """Maps images [B, in_channels, H, W] to logits [B, classes]; see `Supernet.forward`."""
         weights = None if edge_weights is None else edge_weights[self.cell_type]
         out = self.stem(x)[1]
         for stage, cells in enumerate(self.stages):
             if stage > 0:
                 out = self.reductions[stage - 1](out)
             for cell in cells:  # type: ignore[union-attr]
-                out = cell(out, mixture[self.cell_type], weights, hooks)
+                out = cell(out, mixture[self.cell_type], weights, hooks, engine=engine)
         return self.head(out)

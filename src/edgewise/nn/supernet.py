@@ -13,6 +13,7 @@ from edgewise.core.errors import ConfigError
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges
 from edgewise.nn.engine import Engine
+from edgewise.nn.grouped import GroupedCell, pays
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
@@ -89,6 +90,7 @@ class SearchCell(nn.Module):
                 2 if place.reduce and source < space.topology.inputs else 1 for source, _ in space.topology.edges
             ],
         )
+        self.grouped = GroupedCell(space, self.edges)
 
     def forward(
         self,
@@ -111,10 +113,14 @@ class SearchCell(nn.Module):
             engine: see `Engine`.
         """
         inputs = self.preprocess(before, previous)
-        if engine == "auto" and hooks == NO_HOOKS and can_run(self.space, inputs[0]):
+        fast: Engine = engine if hooks == NO_HOOKS else "plain"
+        if fast == "auto" and can_run(self.space, inputs[0]):
             edges = cast(list[PartialChannelEdge], list(self.edges))
             return run_cell(self.space, edges, inputs, mixture, edge_weights, training=self.training)
-        states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
+        if fast == "grouped" or (fast == "auto" and pays(self.space, inputs[0])):
+            states = self.grouped.nodes(inputs, mixture, edge_weights, training=self.training)
+        else:
+            states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
         return torch.cat([states[node] for node in self.space.concat], dim=1)
 
 
