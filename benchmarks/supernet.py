@@ -1,9 +1,10 @@
 """The search step on kernels against the plain one, in turn: `python -m benchmarks.supernet [--recipe pc-darts]`.
 
 A step is one arch step and one weight step on one batch each. `published` is the plain supernet whose arch step
-computes all gradients, as the authors' code does; `plain` asks for alpha's and beta's alone; `auto` runs mixed
-cells on the kernels. The three take turns, so that a machine that slows down slows all of them; the ratio is taken
-pair by pair. Peak memory is that of a process of its own for each engine.
+computes all gradients, as the authors' code does; `plain` asks for alpha's and beta's alone; `grouped` calls an
+operator once for all edges that leave a node; `auto` runs mixed cells on the kernels where there are any. They take
+turns, so that a machine that slows down slows all of them; the ratio is taken pair by pair. Peak memory is that of a
+process of its own for each engine.
 
 See benchmarks/README.md for the floor.
 """
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,18 +29,19 @@ from edgewise.core.compute import Compute
 from edgewise.core.seeding import seeded
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters, Recipe, recipe
-from edgewise.nn import SupernetSpec, build_supernet
+from edgewise.nn import Engine, SupernetSpec, build_supernet
 from edgewise.nn.native import library
 from edgewise.search import BilevelSearch
 from edgewise.spaces import space
 
-KINDS = ("published", "plain", "auto")
+Kind = Literal["published", "plain", "grouped", "auto"]
+KINDS: tuple[Kind, ...] = ("published", "plain", "grouped", "auto")
 
 
-def make(name: str, kind: str, options: argparse.Namespace) -> BilevelSearch:
+def make(name: str, kind: Kind, options: argparse.Namespace) -> BilevelSearch:
     """A search with the sizes of the command line."""
     base = recipe(name)
-    engine = "auto" if kind == "auto" else "plain"
+    engine: Engine = "plain" if kind == "published" else kind
     sizes = replace(base.search, channels=options.channels, layers=options.layers, engine=engine)
     settings: Recipe = replace(
         base, search=sizes, space=options.space, train=replace(base.train, auxiliary=0.0), warm_up=None
@@ -51,7 +54,7 @@ def make(name: str, kind: str, options: argparse.Namespace) -> BilevelSearch:
     return BilevelSearch(settings, supernet, arch, streams, Compute("cpu"))
 
 
-def step(search: BilevelSearch, kind: str, batch: Batch) -> None:
+def step(search: BilevelSearch, kind: Kind, batch: Batch) -> None:
     """One arch step and one weight step."""
     if kind == "published":
         loss = F.cross_entropy(search.supernet(batch.x, search.mixture(), search.arch.edge_weights()), batch.y)
@@ -78,7 +81,7 @@ def timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def calls(search: BilevelSearch, kind: str, batch: Batch) -> int:
+def calls(search: BilevelSearch, kind: Kind, batch: Batch) -> int:
     """Operator calls of a step that touch data: views and bookkeeping are left out."""
     views = (
         "view",
@@ -110,7 +113,7 @@ def child(options: argparse.Namespace) -> None:
     print(json.dumps(peak_memory_bytes("cpu") / 1e9))
 
 
-def peak(kind: str, options: argparse.Namespace) -> float:
+def peak(kind: Kind, options: argparse.Namespace) -> float:
     """GB, of a fresh process that does one step."""
     words = [sys.executable, "-m", "benchmarks.supernet", "--child", kind, "--recipe", options.recipe]
     for name in ("space", "batch", "channels", "layers", "image_size", "threads"):

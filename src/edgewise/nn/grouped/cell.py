@@ -12,6 +12,7 @@ from torch import Tensor
 from edgewise.nn.grouped.branches import run_branches
 from edgewise.nn.grouped.norms import Norms
 from edgewise.nn.grouped.plan import Plan, Source, plan_cell
+from edgewise.nn.grouped.pools import run_pool
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
@@ -92,7 +93,7 @@ class GroupedCell:
         terms = self._terms(source, share, norms)
         for term, part in zip(terms, weights.split([t.shape[1] for t in terms], dim=1), strict=True):
             part = part.expand(batch, -1, -1)
-            out = torch.bmm(part, term) if out is None else torch.baddbmm(out, part, term)
+            out = torch.bmm(part, term) if out is None else out.baddbmm_(part, term)
         assert out is not None
         targets = [sums[self.space.topology.edges[edge][1]] for edge in source.edges]
         for target, value in zip(targets, out.unbind(1), strict=True):
@@ -117,7 +118,7 @@ class GroupedCell:
         terms = [x.unflatten(1, (-1, channels)).flatten(2) for x, _ in pieces]
         others = []
         for shared in (*source.pools, *source.skips):
-            out = shared.module(share)
+            out = run_pool(shared.module, share)
             if shared.norms:
                 out = out if norms.training else out.repeat(1, len(shared.norms), 1, 1)
                 out = norms(out, shared.norms, channels=channels)
