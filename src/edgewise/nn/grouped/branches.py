@@ -25,7 +25,7 @@ def run_branches(share: Tensor, branches: Sequence[Branch], norms: Norms, *, mer
         norms: normalises and records.
         merge: whether kinds are put together wherever the next step is the same for them: fewer calls, more copies.
     """
-    channels, done = share.shape[1], []
+    done: list[Piece] = []
     pieces = _start(F.relu(share), branches)
     for stage in range(max(len(branch.stages) for branch in branches)):
         if stage:
@@ -40,8 +40,7 @@ def run_branches(share: Tensor, branches: Sequence[Branch], norms: Norms, *, mer
         if merge:
             pieces = arrange(pieces, lambda b: None, merge=True)
         pieces = [
-            (norms(x, [b.stages[stage].norm for b in members], channels=channels), members)
-            for x, members in pieces
+            (norms(x, [b.stages[stage].norm for b in members]), members) for x, members in pieces
         ]
         pieces = arrange(pieces, lambda b: len(b.stages), merge=False)
         done += [piece for piece in pieces if len(piece[1][0].stages) == stage + 1]

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from edgewise.nn.grouped.branches import run_branches
 from edgewise.nn.grouped.norms import Norms
-from edgewise.nn.grouped.plan import Plan, Source, plan_cell
+from edgewise.nn.grouped.plan import Plan, Shared, Source, plan_cell
 from edgewise.nn.grouped.pools import run_pool
+from edgewise.nn.grouped.reductions import run_reductions
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
@@ -52,7 +53,7 @@ class GroupedCell:
             training: whether batch norms use the batch's statistics.
         """
         plan = self._plan(mixture, training=training).to(mixture.weights.device)
-        norms, states = Norms(training=training), list(inputs)
+        norms, states = Norms(plan.norms, training=training), list(inputs)
         terms = plan.term_weights(mixture.weights, edge_weights)
         betas = [None] * len(terms) if edge_weights is None else plan.edge_weights(edge_weights)
         at = {source.node: i for i, source in enumerate(plan.sources)}
@@ -115,18 +116,24 @@ class GroupedCell:
         channels, merge = share.shape[1], merges(share)
         pieces = run_branches(share, source.branches, norms, merge=merge) if source.branches else []
         pieces.sort(key=lambda piece: source.branches.index(piece[1][0]))
-        terms = [x.unflatten(1, (-1, channels)).flatten(2) for x, _ in pieces]
-        others = []
-        for shared in (*source.pools, *source.skips):
-            out = run_pool(shared.module, share)
-            if shared.norms:
-                out = out if norms.training else out.repeat(1, len(shared.norms), 1, 1)
-                out = norms(out, shared.norms, channels=channels)
-            others.append(out.unflatten(1, (-1, channels)).flatten(2))
-        others += [module(share).flatten(1).unsqueeze(1) for _, _, module in source.others]
+        others = [_shared(share, shared, norms) for shared in (*source.pools, *source.skips)]
+        if source.reductions:
+            others.append(run_reductions(share, [module for _, _, module in source.reductions], norms))
+        others += [module(share) for _, _, module in source.others]
+        branches, rest = [
+            [x.unflatten(1, (-1, channels)).flatten(2) for x in outputs] for outputs in ([x for x, _ in pieces], others)
+        ]
         if merge:
-            terms, others = [], terms + others
-        return terms + ([torch.cat(others, dim=1)] if len(others) > 1 else others)
+            branches, rest = [], branches + rest
+        return branches + ([torch.cat(rest, dim=1)] if len(rest) > 1 else rest)
+
+
+def _shared(share: Tensor, shared: Shared, norms: Norms) -> Tensor:
+    """[B, C, h, w], or in evaluation, where batch norms differ, [B, users * C, h, w]."""
+    out = run_pool(shared.module, share)
+    if not shared.norms:
+        return out
+    return norms(out if norms.training else out.repeat(1, len(shared.norms), 1, 1), shared.norms)
 
 
 @dataclass

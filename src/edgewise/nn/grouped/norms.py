@@ -1,4 +1,4 @@
-"""Batch norms of many branches in one call, and what they record."""
+"""Batch norms of many operations in one call, and what they record."""
 
 from __future__ import annotations
 
@@ -12,50 +12,59 @@ from torch import Tensor, nn
 class Norms:
     """Normalises for a cell and keeps what its batch norms are to record, until `record` writes it at once.
 
-    All batch norms of a cell have the same momentum and epsilon, and no affine part.
+    All batch norms of a cell have as many channels, the same momentum and epsilon, and no affine part.
 
     Args:
+        known: all that may be used in this pass, each at most once.
         training: whether they use the batch's statistics.
     """
 
-    def __init__(self, *, training: bool) -> None:
+    def __init__(self, known: Sequence[nn.BatchNorm2d], *, training: bool) -> None:
         self.training = training
-        self._norms: list[nn.BatchNorm2d] = []
-        self._means: list[Tensor] = []
-        self._variances: list[Tensor] = []
+        self._records = training and bool(known) and known[0].track_running_stats
+        self._used: list[nn.BatchNorm2d] = []
+        self._blocks: list[int] = []
+        self._taken = 0
+        if self._records:
+            mean = known[0].running_mean
+            assert mean is not None
+            self._channels = known[0].num_features
+            self._mean, self._variance = mean.new_zeros(2, len(known) * self._channels).unbind()
 
-    def __call__(self, x: Tensor, norms: Sequence[nn.BatchNorm2d], *, channels: int) -> Tensor:
-        """Normalises [B, len(norms) * channels, H, W], or in training [B, channels, H, W] on behalf of all norms.
+    def __call__(self, x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+        """Normalises blocks of channels.
 
         Args:
-            x: what is normalised.
-            norms: one for each block of channels.
-            channels: of a block.
+            x: [B, len(norms) * C, H, W], a block for each batch norm; or, in training, [B, C, H, W], one block on
+                behalf of all.
+            norms: the batch norms.
         """
-        first = norms[0]
+        eps = norms[0].eps
         if not self.training:
-            mean, variance = (
-                torch.cat([getattr(norm, name) for norm in norms]) for name in ("running_mean", "running_var")
-            )
-            return F.batch_norm(x, mean, variance, eps=first.eps)
-        if not first.track_running_stats:
-            return F.batch_norm(x, None, None, training=True, eps=first.eps)
-        assert first.running_mean is not None
-        mean, variance = first.running_mean.new_zeros(2, x.shape[1]).unbind()
-        out = F.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=first.eps)
-        copies = len(norms) * channels // x.shape[1]
-        self._norms += norms
-        self._means += [*mean.split(channels)] * copies
-        self._variances += [*variance.split(channels)] * copies
+            running = [[getattr(norm, name) for norm in norms] for name in ("running_mean", "running_var")]
+            return F.batch_norm(x, torch.cat(running[0]), torch.cat(running[1]), eps=eps)
+        if not self._records:
+            return F.batch_norm(x, None, None, training=True, eps=eps)
+        mean, variance = (t.narrow(0, self._taken, x.shape[1]) for t in (self._mean, self._variance))
+        out = F.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=eps)
+        first, blocks = self._taken // self._channels, x.shape[1] // self._channels
+        self._blocks += [first + i % blocks for i in range(len(norms))]
+        self._used += norms
+        self._taken += x.shape[1]
         return out
 
     @torch.no_grad()
     def record(self) -> None:
         """Moves the running statistics of all batch norms that were used."""
-        if not self._norms:
+        if not self._used:
             return
-        norms, momentum = self._norms, self._norms[0].momentum
+        momentum = self._used[0].momentum
         assert momentum is not None
-        running = [getattr(norm, name) for name in ("running_mean", "running_var") for norm in norms]
-        torch._foreach_lerp_(running, self._means + self._variances, momentum)
-        torch._foreach_add_([norm.num_batches_tracked for norm in norms], 1)
+        batch = [block for t in (self._mean, self._variance) for block in _pick(t.split(self._channels), self._blocks)]
+        running = [getattr(norm, name) for name in ("running_mean", "running_var") for norm in self._used]
+        torch._foreach_lerp_(running, batch, momentum)
+        torch._foreach_add_([norm.num_batches_tracked for norm in self._used], 1)
+
+
+def _pick(blocks: Sequence[Tensor], which: Sequence[int]) -> list[Tensor]:
+    return [blocks[i] for i in which]

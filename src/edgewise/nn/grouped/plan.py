@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge
 from edgewise.nn.operations import Zero
 from edgewise.spaces.topology import Topology
@@ -80,6 +81,7 @@ class Source:
         branches: sorted, see `Branch.order`.
         pools: one for each kind.
         skips: identities, and `none` where nothing else is there.
+        reductions: (edge, primitive, module) of skips that halve the sides.
         others: (edge, primitive, module) of operations that are called as they are.
     """
 
@@ -89,6 +91,7 @@ class Source:
     branches: list[Branch] = field(default_factory=list)
     pools: list[Shared] = field(default_factory=list)
     skips: list[Shared] = field(default_factory=list)
+    reductions: list[tuple[int, int, FactorizedReduction]] = field(default_factory=list)
     others: list[tuple[int, int, nn.Module]] = field(default_factory=list)
 
     def columns(self, *, training: bool) -> list[list[tuple[int, int]]]:
@@ -96,7 +99,14 @@ class Source:
         found = [[(branch.edge, branch.primitive)] for branch in self.branches]
         for pool in self.pools:
             found += [pool.users] if training or not pool.norms else [[user] for user in pool.users]
-        return found + [skip.users for skip in self.skips] + [[(e, i)] for e, i, _ in self.others]
+        found += [skip.users for skip in self.skips]
+        return found + [[(e, i)] for e, i, _ in (*self.reductions, *self.others)]
+
+    def norms(self) -> list[nn.BatchNorm2d]:
+        """All batch norms that are not within `others`."""
+        found = [stage.norm for branch in self.branches for stage in branch.stages]
+        found += [norm for pool in self.pools for norm in pool.norms]
+        return found + [module.norm for _, _, module in self.reductions]
 
 
 @dataclass
@@ -108,12 +118,14 @@ class Plan:
         shapes: per source, how many edges and terms.
         places: [edges * primitives], where each entry of the mixture goes; what is not used goes behind the end.
         order: [edges], the edges source by source.
+        norms: all batch norms, but those within operations that are called as they are.
     """
 
     sources: list[Source]
     shapes: list[tuple[int, int]]
     places: Tensor
     order: Tensor
+    norms: list[nn.BatchNorm2d]
 
     def to(self, device: torch.device) -> Plan:
         """The plan with its tensors on a device."""
@@ -168,7 +180,7 @@ def plan_cell(
         shapes.append((len(out), len(columns)))
     places[places < 0] = start
     order = torch.tensor([edge for source in sources for edge in source.edges])
-    return Plan(sources, shapes, places.flatten(), order)
+    return Plan(sources, shapes, places.flatten(), order, [norm for source in sources for norm in source.norms()])
 
 
 def _source(
@@ -186,6 +198,8 @@ def _source(
                 kind = shared.setdefault(primitive, Shared(pool, [], []))
                 kind.users.append((edge, primitive))
                 kind.norms.extend([] if norm is None else [norm])
+            elif isinstance(module, FactorizedReduction) and not module.norm.affine:
+                source.reductions.append((edge, primitive, module))
             else:
                 source.others.append((edge, primitive, module))
     source.branches.sort(key=lambda branch: branch.order)
