@@ -2,9 +2,10 @@
 
 A step is one arch step and one weight step on one batch each. `published` is the plain supernet whose arch step
 computes all gradients, as the authors' code does; `plain` asks for alpha's and beta's alone; `grouped` calls an
-operator once for all edges that leave a node; `auto` runs mixed cells on the kernels where there are any. They take
-turns, so that a machine that slows down slows all of them; the ratio is taken pair by pair. Peak memory is that of a
-process of its own for each engine.
+operator once for all edges that leave a node; `auto` runs mixed cells on the kernels where there are any, else
+grouped (`--space nb201` has none). They take turns, so that a machine that slows down slows all of them; the ratio
+is taken pair by pair. Peak memory is that of a process of its own for each engine. An operator call is one that no
+other operator made and that touches data.
 
 See benchmarks/README.md for the floor.
 """
@@ -23,6 +24,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from torch.autograd.profiler_util import FunctionEvent
 
 from edgewise.core import Streams, device_name, peak_memory_bytes
 from edgewise.core.compute import Compute
@@ -83,27 +85,21 @@ def timed(action: Callable[[], object]) -> float:
 
 def calls(search: BilevelSearch, kind: Kind, batch: Batch) -> int:
     """Operator calls of a step that touch data: views and bookkeeping are left out."""
-    views = (
-        "view",
-        "reshape",
-        "as_strided",
-        "slice",
-        "select",
-        "expand",
-        "permute",
-        "transpose",
-        "detach",
-        "alias",
-    )
-    views += ("unsqueeze", "squeeze", "empty", "resize", "set_", "t", "chunk", "split", "narrow", "lift", "item")
-    skipped = {f"aten::{name}" for name in views} | {
-        "aten::empty_like",
-        "aten::_local_scalar_dense",
-        "aten::unbind",
-    }
+    views = "view reshape as_strided slice select expand permute transpose detach alias unsqueeze squeeze t chunk"
+    views += " split split_with_sizes narrow unflatten flatten unbind lift_fresh _unsafe_view"
+    skipped = {f"aten::{name}" for name in f"{views} empty empty_like resize_ set_ item".split()}
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         step(search, kind, batch)
-    return sum(e.count for e in profile.key_averages() if e.key.startswith("aten::") and e.key not in skipped)
+    return sum(
+        e.name.startswith("aten::") and e.name not in skipped and _is_outermost(e) for e in profile.events()
+    )
+
+
+def _is_outermost(event: FunctionEvent) -> bool:
+    parent = event.cpu_parent
+    while parent is not None and not parent.name.startswith("aten::"):
+        parent = parent.cpu_parent
+    return parent is None
 
 
 def child(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from edgewise.core.errors import ConfigError
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes
 from edgewise.nn.engine import Engine
-from edgewise.nn.grouped import GroupedCell, pays
+from edgewise.nn.grouped import GroupedCell
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import NetworkSpec
@@ -164,10 +164,10 @@ class StagedSearchCell(nn.Module):
         self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks, *, engine: Engine
     ) -> Tensor:
         """Maps [B, C, H, W] to the same shape; see `SearchCell.forward`."""
-        if hooks == NO_HOOKS and (engine == "grouped" or (engine == "auto" and pays(self.space, x))):
-            states = self.grouped.nodes([x], mixture, edge_weights, training=self.training)
-        else:
+        if engine == "plain" or hooks != NO_HOOKS:
             states = mix_nodes([x], self.edges, self.space, mixture, edge_weights, hooks)
+        else:
+            states = self.grouped.nodes([x], mixture, edge_weights, training=self.training)
         return states[self.space.concat[0]]
 
 

@@ -13,7 +13,7 @@ from edgewise.core.errors import ConfigError
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges
 from edgewise.nn.engine import Engine
-from edgewise.nn.grouped import GroupedCell, pays
+from edgewise.nn.grouped import GroupedCell
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
@@ -117,10 +117,10 @@ class SearchCell(nn.Module):
         if fast == "auto" and can_run(self.space, inputs[0]):
             edges = cast(list[PartialChannelEdge], list(self.edges))
             return run_cell(self.space, edges, inputs, mixture, edge_weights, training=self.training)
-        if fast == "grouped" or (fast == "auto" and pays(self.space, inputs[0])):
-            states = self.grouped.nodes(inputs, mixture, edge_weights, training=self.training)
-        else:
+        if fast == "plain":
             states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
+        else:
+            states = self.grouped.nodes(inputs, mixture, edge_weights, training=self.training)
         return torch.cat([states[node] for node in self.space.concat], dim=1)
 
 

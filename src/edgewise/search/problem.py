@@ -98,7 +98,7 @@ class SupernetProblem:
         """Mean cross-entropy of the weights batch."""
         batch = self._surroundings.weights_batch
         assert batch is not None
-        engine: Engine = "plain" if twice else self._engine
+        engine: Engine = "grouped" if twice and self._engine == "auto" else self._engine
         return cross_entropy(self._logits(batch.x, weights, engine), batch.y)
 
     def _logits(self, x: Tensor, weights: Weights | None, engine: Engine) -> Tensor:

@@ -23,7 +23,7 @@ def run_branches(share: Tensor, branches: Sequence[Branch], norms: Norms, *, mer
         share: [B, C, H, W], what goes into each of them.
         branches: in the order of their plan.
         norms: normalises and records.
-        merge: whether kinds are put together wherever the next step is the same for them: fewer calls, more copies.
+        merge: whether kinds are put together wherever their next step is the same: fewer calls, more copies.
     """
     done: list[Piece] = []
     pieces = _start(F.relu(share), branches)
@@ -33,15 +33,10 @@ def run_branches(share: Tensor, branches: Sequence[Branch], norms: Norms, *, mer
             pieces = [(_convolve(F.relu(x), members, stage, 0), members) for x, members in pieces]
         for step in range(1, max(len(b.stages[stage].convolutions) for _, members in pieces for b in members)):
             pieces = arrange(pieces, lambda b, s=stage, q=step: b.signature(s, q), merge=merge)
-            pieces = [
-                (_convolve(x, members, stage, step), members) if members[0].signature(stage, step) else (x, members)
-                for x, members in pieces
-            ]
+            pieces = [(_convolve(x, members, stage, step), members) for x, members in pieces]
         if merge:
             pieces = arrange(pieces, lambda b: None, merge=True)
-        pieces = [
-            (norms(x, [b.stages[stage].norm for b in members]), members) for x, members in pieces
-        ]
+        pieces = [(norms(x, [b.stages[stage].norm for b in members]), members) for x, members in pieces]
         pieces = arrange(pieces, lambda b: len(b.stages), merge=False)
         done += [piece for piece in pieces if len(piece[1][0].stages) == stage + 1]
         pieces = [piece for piece in pieces if len(piece[1][0].stages) > stage + 1]
@@ -101,7 +96,9 @@ def _full(active: Tensor, members: list[Branch], like: nn.Conv2d) -> Tensor:
 
 
 def _convolve(x: Tensor, members: list[Branch], stage: int, step: int) -> Tensor:
-    """One convolution of each branch on its own channels."""
+    """One convolution of each branch on its own channels; those that have no such step wait."""
+    if members[0].signature(stage, step) is None:
+        return x
     convolutions = [b.stages[stage].convolutions[step] for b in members]
     like, m = convolutions[0], len(members)
     weight, bias = _parameters(convolutions)

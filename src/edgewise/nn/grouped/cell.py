@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgewise.nn.grouped.branches import run_branches
 from edgewise.nn.grouped.norms import Norms
-from edgewise.nn.grouped.plan import Plan, Shared, Source, plan_cell
+from edgewise.nn.grouped.plan import Plan, Shared, Source, Weights, plan_cell
 from edgewise.nn.grouped.pools import run_pool
 from edgewise.nn.grouped.reductions import run_reductions
+from edgewise.nn.grouped.weigh import weigh
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
@@ -31,9 +33,9 @@ class GroupedCell:
         edges: its mixed operations; their weights and batch norms stay where they are.
     """
 
-    def __init__(self, space: CellSpace, edges: Sequence[PartialChannelEdge]) -> None:
+    def __init__(self, space: CellSpace, edges: nn.ModuleList) -> None:
         self.space = space
-        self.edges = edges
+        self.edges = cast(Sequence[PartialChannelEdge], edges)
         self._plans: dict[bool, Plan] = {}
 
     def nodes(
@@ -54,16 +56,13 @@ class GroupedCell:
         """
         plan = self._plan(mixture, training=training).to(mixture.weights.device)
         norms, states = Norms(plan.norms, training=training), list(inputs)
-        terms = plan.term_weights(mixture.weights, edge_weights)
-        betas = [None] * len(terms) if edge_weights is None else plan.edge_weights(edge_weights)
-        at = {source.node: i for i, source in enumerate(plan.sources)}
+        weights = plan.weights(mixture.weights, edge_weights)
         sums: dict[int, _Sum] = {node: _Sum() for node in self.space.inner}
         for node in range(len(inputs) + len(sums)):
             if node in sums:
-                states.append(sums[node].value(self.edges[0].k))
-            if node in at:
-                i = at[node]
-                self._send(plan.sources[i], states[node], terms[i], betas[i], sums, norms)
+                states.append(sums[node].value(self._k))
+            if node in weights:
+                self._send(plan.sources[node], states[node], weights[node], sums, norms)
         norms.record()
         return states
 
@@ -81,35 +80,44 @@ class GroupedCell:
         self,
         source: Source,
         x: Tensor,
-        weights: Tensor,
-        betas: Tensor | None,
+        weights: Weights,
         sums: Mapping[int, _Sum],
         norms: Norms,
     ) -> None:
         """Adds what the edges out of a node carry to the nodes that they lead to."""
-        k, (batch, channels, height, width) = self.edges[0].k, x.shape
-        share, rest = (x, None) if k == 1 else x.split([channels // k, channels - channels // k], dim=1)
-        height, width = -(-height // source.stride), -(-width // source.stride)
-        out: Tensor | None = None
+        share, rest = self._split(x)
         terms = self._terms(source, share, norms)
-        for term, part in zip(terms, weights.split([t.shape[1] for t in terms], dim=1), strict=True):
-            part = part.expand(batch, -1, -1)
-            out = torch.bmm(part, term) if out is None else out.baddbmm_(part, term)
-        assert out is not None
+        parts = weights.terms.split([term.shape[1] for term in terms], dim=1)
+        total: Tensor | None = None
+        for term, part in zip(terms, parts, strict=True):
+            total = weigh(part, term, total)
+        assert total is not None
         targets = [sums[self.space.topology.edges[edge][1]] for edge in source.edges]
-        for target, value in zip(targets, out.unbind(1), strict=True):
-            target.mixed.append(value.view(batch, channels // k, height, width))
+        height, width = (-(-side // source.stride) for side in x.shape[2:])
+        for target, value in zip(targets, total.unbind(1), strict=True):
+            target.mixed.append(value.unflatten(1, (share.shape[1], height, width)))
         if rest is None:
             return
         if source.stride == 2:
             rest = F.max_pool2d(rest, 2, 2, ceil_mode=True)
-        if betas is None:
-            passed = [rest] * len(targets)
-        else:
-            outer = torch.bmm(betas.view(1, -1, 1).expand(batch, -1, -1), rest.flatten(1).unsqueeze(1))
-            passed = [value.view(rest.shape) for value in outer.unbind(1)]
+        passed: Sequence[Tensor] = [rest] * len(targets)
+        if weights.edges is not None:
+            scaled = weigh(weights.edges.unsqueeze(1), rest.flatten(1).unsqueeze(1))
+            passed = [value.view(rest.shape) for value in scaled.unbind(1)]
         for target, value in zip(targets, passed, strict=True):
             target.passed.append(value)
+
+    @property
+    def _k(self) -> int:
+        return self.edges[0].k
+
+    def _split(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The channels that are mixed and those that pass."""
+        share = x.shape[1] // self._k
+        if self._k == 1:
+            return x, None
+        mixed, rest = x.split([share, x.shape[1] - share], dim=1)
+        return mixed, rest
 
     def _terms(self, source: Source, share: Tensor, norms: Norms) -> list[Tensor]:
         """[B, terms, C * h * w] each, in the order of `Source.columns`."""
@@ -120,12 +128,11 @@ class GroupedCell:
         if source.reductions:
             others.append(run_reductions(share, [module for _, _, module in source.reductions], norms))
         others += [module(share) for _, _, module in source.others]
-        branches, rest = [
-            [x.unflatten(1, (-1, channels)).flatten(2) for x in outputs] for outputs in ([x for x, _ in pieces], others)
-        ]
-        if merge:
-            branches, rest = [], branches + rest
-        return branches + ([torch.cat(rest, dim=1)] if len(rest) > 1 else rest)
+        apart = [] if merge else [x for x, _ in pieces]
+        together = [x for x, _ in pieces] + others if merge else others
+        if len(together) > 1:
+            together = [torch.cat(together, dim=1)]
+        return [x.unflatten(1, (-1, channels)).flatten(2) for x in apart + together]
 
 
 def _shared(share: Tensor, shared: Shared, norms: Norms) -> Tensor:

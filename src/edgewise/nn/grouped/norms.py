@@ -60,11 +60,11 @@ class Norms:
             return
         momentum = self._used[0].momentum
         assert momentum is not None
-        batch = [block for t in (self._mean, self._variance) for block in _pick(t.split(self._channels), self._blocks)]
-        running = [getattr(norm, name) for name in ("running_mean", "running_var") for norm in self._used]
-        torch._foreach_lerp_(running, batch, momentum)
-        torch._foreach_add_([norm.num_batches_tracked for norm in self._used], 1)
-
-
-def _pick(blocks: Sequence[Tensor], which: Sequence[int]) -> list[Tensor]:
-    return [blocks[i] for i in which]
+        batch, running = [], []
+        for tensor, name in ((self._mean, "running_mean"), (self._variance, "running_var")):
+            blocks = tensor.split(self._channels)
+            batch += [blocks[i] for i in self._blocks]
+            running += [getattr(norm, name) for norm in self._used]
+        counts = [norm.num_batches_tracked for norm in self._used if norm.num_batches_tracked is not None]
+        torch._foreach_lerp_(running, batch, momentum)  # type: ignore[attr-defined]
+        torch._foreach_add_(counts, 1)  # type: ignore[attr-defined]

@@ -109,19 +109,32 @@ class Source:
         return found + [module.norm for _, _, module in self.reductions]
 
 
+@dataclass(frozen=True)
+class Weights:
+    """The weights of what leaves one node.
+
+    Args:
+        terms: [edges, terms], of each term on each edge.
+        edges: [edges], or None for 1.
+    """
+
+    terms: Tensor
+    edges: Tensor | None
+
+
 @dataclass
 class Plan:
     """The sources of a cell, and where each weight of the mixture goes among their terms' weights.
 
     Args:
-        sources: in the order of nodes.
+        sources: by node.
         shapes: per source, how many edges and terms.
         places: [edges * primitives], where each entry of the mixture goes; what is not used goes behind the end.
         order: [edges], the edges source by source.
         norms: all batch norms, but those within operations that are called as they are.
     """
 
-    sources: list[Source]
+    sources: dict[int, Source]
     shapes: list[tuple[int, int]]
     places: Tensor
     order: Tensor
@@ -134,17 +147,21 @@ class Plan:
             self.order = self.order.to(device, non_blocking=True)
         return self
 
-    def edge_weights(self, edge_weights: Tensor) -> list[Tensor]:
-        """Per source, the weights of its edges."""
-        return list(edge_weights.index_select(0, self.order).split([edges for edges, _ in self.shapes]))
+    def weights(self, mixture: Tensor, edge_weights: Tensor | None) -> dict[int, Weights]:
+        """The weights of each source.
 
-    def term_weights(self, mixture: Tensor, edge_weights: Tensor | None) -> list[Tensor]:
-        """Per source, the weight of each term on each edge, [edges, terms]."""
+        Args:
+            mixture: [edges, primitives].
+            edge_weights: [edges], or None for 1.
+        """
         factors = mixture if edge_weights is None else mixture * edge_weights.unsqueeze(1)
         sizes = [edges * terms for edges, terms in self.shapes]
         flat = factors.new_zeros(sum(sizes) + 1).index_copy(0, self.places, factors.flatten())
-        parts = flat.split([*sizes, 1])
-        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=False)]
+        terms = [part.view(s) for part, s in zip(flat.split([*sizes, 1]), self.shapes, strict=False)]
+        edges: Sequence[Tensor | None] = [None] * len(terms)
+        if edge_weights is not None:
+            edges = edge_weights.index_select(0, self.order).split([edges for edges, _ in self.shapes])
+        return {node: Weights(t, e) for node, t, e in zip(self.sources, terms, edges, strict=True)}
 
 
 def plan_cell(
@@ -164,7 +181,8 @@ def plan_cell(
         active: [edges][primitives], what is to be computed; None for all that exists.
         training: whether batch norms use the batch's statistics, so that pools of one node share theirs.
     """
-    sources, shapes, start = [], [], 0
+    sources: dict[int, Source] = {}
+    shapes, start = [], 0
     places = torch.full((len(edges), primitives), -1)
     for node in range(topology.inputs + topology.nodes):
         out = topology.out_of(node)
@@ -176,16 +194,15 @@ def plan_cell(
             for edge, primitive in users:
                 places[edge, primitive] = start + out.index(edge) * len(columns) + column
         start += len(out) * len(columns)
-        sources.append(source)
+        sources[node] = source
         shapes.append((len(out), len(columns)))
     places[places < 0] = start
-    order = torch.tensor([edge for source in sources for edge in source.edges])
-    return Plan(sources, shapes, places.flatten(), order, [norm for source in sources for norm in source.norms()])
+    order = torch.tensor([edge for source in sources.values() for edge in source.edges])
+    norms = [norm for source in sources.values() for norm in source.norms()]
+    return Plan(sources, shapes, places.flatten(), order, norms)
 
 
-def _source(
-    node: int, out: tuple[int, ...], edges: Sequence[PartialChannelEdge], active: Active | None
-) -> Source:
+def _source(node: int, out: tuple[int, ...], edges: Sequence[PartialChannelEdge], active: Active | None) -> Source:
     source = Source(node, out, edges[out[0]].stride)
     shared: dict[int, Shared] = {}
     for edge in out:

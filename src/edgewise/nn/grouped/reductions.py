@@ -26,8 +26,14 @@ def run_reductions(share: Tensor, modules: Sequence[FactorizedReduction], norms:
         x = F.pad(x, (0, width % 2, 0, height % 2))
     halves = []
     for i in range(2):
-        weight = torch.cat([module.halves[i].weight for module in modules]).flatten(1)
+        weight = torch.cat([_weight(module, i) for module in modules]).flatten(1)
         grid = x[:, :, i::2, i::2]
         product = torch.bmm(weight.expand(len(x), -1, -1), grid.flatten(2))
         halves.append(product.unflatten(2, grid.shape[2:]).unflatten(1, (len(modules), -1)))
     return norms(torch.cat(halves, dim=2).flatten(1, 2), [module.norm for module in modules])
+
+
+def _weight(module: FactorizedReduction, half: int) -> Tensor:
+    weight = module.halves[half].weight
+    assert isinstance(weight, Tensor)
+    return weight
