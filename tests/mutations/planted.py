@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import Mutation, plant
 from tests.mutations.planted_family import FAMILY
+from tests.mutations.planted_grouped import GROUPED_CELLS
 from tests.mutations.planted_native import NATIVE_KERNELS
 from tests.mutations.planted_stages import STAGED
 from tests.mutations.planted_watch import WATCH
@@ -552,4 +553,5 @@ MUTATIONS = [
     *STAGED,
     *WATCH,
     *NATIVE_KERNELS,
+    *GROUPED_CELLS,
 ]

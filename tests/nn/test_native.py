@@ -204,7 +204,7 @@ def test_a_second_derivative_is_refused_instead_of_wrong() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("EDGEWISE_NATIVE", "0"), ("CXX", "/nowhere/c++")])
-def test_without_kernels_auto_is_the_plain_supernet(name: str, value: str, tmp_path) -> None:
+def test_without_kernels_auto_is_the_grouped_supernet(name: str, value: str, tmp_path) -> None:
     script = (
         "import logging; logging.basicConfig(level=logging.INFO)\n"
         "from tests.nn.test_native import make\n"
@@ -212,7 +212,7 @@ def test_without_kernels_auto_is_the_plain_supernet(name: str, value: str, tmp_p
         "case = make()\n"
         "from edgewise.nn.native import library\n"
         "assert library() is None and library() is None\n"
-        "assert torch.equal(case.logits('plain'), case.logits('auto'))\n"
+        "assert torch.equal(case.logits('grouped'), case.logits('auto'))\n"
     )
     environment = {**os.environ, name: value, "EDGEWISE_CACHE": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)

@@ -161,7 +161,7 @@ class StagedSearchCell(nn.Module):
         self.grouped = GroupedCell(space, self.edges)
 
     def forward(
-        self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks, *, engine: Engine
+        self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks, *, engine: Engine = "plain"
     ) -> Tensor:
         """Maps [B, C, H, W] to the same shape; see `SearchCell.forward`."""
         if engine == "plain" or hooks != NO_HOOKS:
