@@ -193,7 +193,7 @@ MEASURES = [
     plant(
         "the Hessian sees drop-path and noise",
         "search/diagnostics.py",
-        'search.supernet(batch.x, mixtures, edge_weights, engine="plain")',
+        "search.supernet(batch.x, mixtures, edge_weights, engine=engine)",
         "search.supernet(batch.x, mixtures, edge_weights, search.hooks(search.recipe.locate(1)[1]))",
         HOOKS + "no_diagnostic_sees_noise_dropout_or_drop_path",
     ),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from edgewise.data import Batch
 from edgewise.methods import hessian_product, largest_eigenvalue
-from edgewise.nn import Mixture, frozen_statistics
+from edgewise.nn import Engine, Mixture, frozen_statistics
 from edgewise.search.bilevel import BilevelSearch
 from edgewise.search.problem import cross_entropy
 from edgewise.spaces import Genotype
@@ -39,8 +39,9 @@ def hessian_eigenvalue(search: BilevelSearch, batch: Batch, generator: torch.Gen
     edge_weights = search.arch.edge_weights()
     if edge_weights is not None:
         edge_weights = {name: weights.detach() for name, weights in edge_weights.items()}
+    engine: Engine = "plain" if search.recipe.search.engine == "plain" else "grouped"
     with frozen_statistics(search.supernet):
-        logits = search.supernet(batch.x, mixtures, edge_weights, engine="plain")
+        logits = search.supernet(batch.x, mixtures, edge_weights, engine=engine)
         loss = cross_entropy(logits, batch.y)
     size = sum(alpha.numel() for alpha in alphas)
     start = torch.randn(size, generator=generator, dtype=torch.float64).to(loss.device, loss.dtype)
