@@ -41,9 +41,9 @@ class SearchSettings:
         arch_fraction: the share of the training images that trains alpha and beta.
         trace_steps: whether the trace also keeps a line for each step.
         engine: "auto" runs mixed cells on kernels of their own where there are any (the CPU, with a compiler, in
-            the spaces of DARTS' operations), else "grouped": one operator call for everything of a kind that leaves
-            a node, on any device and in any space. "plain" runs one module after the other. Same numbers, rounding
-            aside. What changes outputs within a cell (noise, dropout, drop-path) runs plain.
+            the spaces of DARTS' operations), else "grouped": one operator call for all that leaves a node and is
+            of a kind, on any device and in any space. "plain" runs one module after the other. Same numbers,
+            rounding aside. What changes outputs within a cell (noise, dropout, drop-path) runs plain.
     """
 
     epochs: Count = 50
