@@ -132,7 +132,7 @@ class Case:
             self.arch,
             mixture=lambda: self.arch.mixture(Softmax()),
             hooks=lambda: NO_HOOKS,
-            momenta=momenta or {},
+            momenta=lambda: momenta or {},
             compute=Compute("cpu"),
             surroundings=Surroundings(self.batches[0], self.batches[1], xi, momentum, decay),
         )

@@ -35,7 +35,7 @@ def gradient(part: Part, expected: dict) -> dict[str, Tensor]:
         arch,
         mixture=lambda: arch.mixture(Softmax()),
         hooks=lambda: NO_HOOKS,
-        momenta={},
+        momenta=dict,
         compute=Compute("cpu"),
         surroundings=Surroundings(
             arch_batch=Batch(images(4, 11), (torch.arange(4) + 3) % 10, torch.arange(4)),

@@ -32,7 +32,7 @@ NATIVE_KERNELS = [
     plant(
         "the kernels record statistics in frozen passes",
         "nn/native/engine.py",
-        "record=training and all(norm.track_running_stats for norm in norms[:1]),",
+        "record=training and all(norm.track_running_stats for norm in islice(norms, 1)),",
         "record=training,",
         NATIVE + "within_frozen_statistics_nothing_is_recorded",
     ),

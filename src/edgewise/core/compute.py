@@ -82,7 +82,14 @@ class Compute:
         Returns:
             The norm before. Under a loss scaler, 0 for gradients that overflowed: the optimiser skips that step.
         """
-        norm = self._accelerator.clip_grad_norm_(list(parameters), limit)
+        from edgewise.core.optimiser import can_clip_together, clip_together
+
+        weights = list(parameters)
+        learning = [weight for weight in weights if weight.grad is not None]
+        gradients = [weight.grad for weight in learning if weight.grad is not None]
+        if self._accelerator.scaler is None and can_clip_together(gradients):
+            return clip_together(learning, limit)
+        norm = self._accelerator.clip_grad_norm_(weights, limit)
         assert norm is not None
         return norm if self._accelerator.scaler is None else norm.nan_to_num(0.0, 0.0, 0.0)
 

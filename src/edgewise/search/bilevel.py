@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.core.compute import Compute, restore_optimizer
+from edgewise.core.optimiser import sgd
 from edgewise.core.streams import Streams
 from edgewise.data import Batch, Batches
 from edgewise.methods import ArchParameters, ConflictMeter, Moment, Recipe
@@ -74,11 +75,9 @@ class BilevelSearch:
         self.projector = None if projection is None else projection.on(topology, compute.device)
         direction = "in" if projection is None else projection.direction
         self.meter = ConflictMeter(topology, direction, compute.device)
-        weights = recipe.weights
+        weights, self._weights = recipe.weights, list(supernet.parameters())
         self.weights_optimizer = compute.prepare_optimizer(
-            torch.optim.SGD(
-                supernet.parameters(), weights.lr, momentum=weights.momentum, weight_decay=weights.weight_decay
-            )
+            sgd(self._weights, weights.lr, momentum=weights.momentum, weight_decay=weights.weight_decay)
         )
         self.arch_optimizer = torch.optim.Adam(
             arch.parameters(),
@@ -162,7 +161,7 @@ class BilevelSearch:
             self.arch,
             mixture=lambda: self.mixture(moment),
             hooks=lambda: self.hooks(moment),
-            momenta=momentum_buffers(self.supernet, self.weights_optimizer),
+            momenta=lambda: momentum_buffers(self.supernet, self.weights_optimizer),
             compute=self.compute,
             surroundings=Surroundings(
                 batch,
@@ -234,7 +233,7 @@ class BilevelSearch:
         loss = cross_entropy(logits, batch.y)
         self.weights_optimizer.zero_grad()
         self.compute.backward(loss)
-        norm = self.compute.clip(self.supernet.parameters(), self.recipe.weights.clip)
+        norm = self.compute.clip(self._weights, self.recipe.weights.clip)
         self.weights_optimizer.step()
         return loss.detach(), accuracy(logits, batch.y), norm
 

@@ -47,7 +47,7 @@ class SupernetProblem:
         arch: alpha and beta.
         mixture: makes the mixtures of one forward pass.
         hooks: makes the output changes of one forward pass.
-        momenta: the weights' optimiser's momentum buffers, by name; what has none yet is absent.
+        momenta: finds the weights' optimiser's momentum buffers, by name; what has none yet is absent.
         compute: device and precision.
         surroundings: batches and the virtual step's constants.
     """
@@ -59,7 +59,7 @@ class SupernetProblem:
         *,
         mixture: Callable[[], dict[str, Mixture]],
         hooks: Callable[[], Hooks],
-        momenta: dict[str, Tensor],
+        momenta: Callable[[], dict[str, Tensor]],
         compute: Compute,
         surroundings: Surroundings,
         engine: Engine = "plain",
@@ -111,12 +111,12 @@ class SupernetProblem:
 
     def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:
         """One step of the weights' SGD with learning rate xi, without clipping."""
-        s = self._surroundings
+        s, momenta = self._surroundings, self._momenta()
         ahead = {}
         for name, weight in self.weights().items():
             step = gradients[name] + s.weight_decay * weight
-            if name in self._momenta:
-                step = s.momentum * self._momenta[name] + step
+            if name in momenta:
+                step = s.momentum * momenta[name] + step
             ahead[name] = weight - s.xi * step
         return ahead
 

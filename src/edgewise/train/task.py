@@ -10,6 +10,7 @@ from torch import Tensor
 
 from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.core.errors import NonFiniteError
+from edgewise.core.optimiser import sgd
 from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Splits
 from edgewise.methods import TrainSettings
@@ -71,9 +72,10 @@ class TrainTask:
             drop_last=False,
             device=compute.device,
         )
+        self._weights = list(network.parameters())
         self.optimizer = compute.prepare_optimizer(
-            torch.optim.SGD(
-                network.parameters(),
+            sgd(
+                self._weights,
                 settings.lr,
                 momentum=settings.momentum,
                 weight_decay=settings.weight_decay,
@@ -115,7 +117,7 @@ class TrainTask:
                 total = loss + self.settings.auxiliary * F.cross_entropy(auxiliary, batch.y)
         self.optimizer.zero_grad()
         self.compute.backward(total)
-        norm = self.compute.clip(self.network.parameters(), self.settings.clip)
+        norm = self.compute.clip(self._weights, self.settings.clip)
         self.optimizer.step()
         count = len(batch.y)
         right = (logits.detach().argmax(1) == batch.y).sum()

@@ -197,9 +197,10 @@ class Backward:
     def _weights(self, pairs: list[tuple[Tensor, Tensor]], like: Convolutions) -> Convolutions | None:
         if not self.want_weights:
             return None
-        made = []
+        made, sizes = [], [weight.numel() for pair in pairs for weight in pair]
+        parts = iter(pairs[0][0].new_empty(sum(sizes)).split(sizes))
         for dw, pw in pairs:
-            grads = torch.empty_like(dw), torch.empty_like(pw)
+            grads = next(parts).view(dw.shape), next(parts).view(pw.shape)
             self.gradients.weights[dw.data_ptr()] = grads
             made.append((*grads, 1))
         fresh = Convolutions.of(made)
@@ -239,7 +240,7 @@ class Backward:
             (made.shape.n, share, self.plane),
             [self.g],
             self.layout.mixed(self.targets[edge]),
-            np.broadcast_to(np.asarray(factor), (1, share)),
+            np.full((1, share), factor),
             None,
             out,
             np.arange(share, dtype=np.int64),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import torch
 from torch import Tensor
 
@@ -51,7 +53,7 @@ def run_cell(
     found = sources(topology, edges, space.primitives, active)
     share = states[0].shape[1] // edges[0].k
     extra = [module(states[s.node][:, :share]) for s in found for _, _, module in s.reduced]
-    norms = [m for e in edges for m in e.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    norms = (m for e in edges for m in e.modules() if isinstance(m, torch.nn.BatchNorm2d))
     call = CellCall(
         layout=Layout(topology.inputs, states[0].shape[1], edges[0].k),
         edges=topology.edges,
@@ -61,6 +63,6 @@ def run_cell(
         },
         sources=found,
         training=training,
-        record=training and all(norm.track_running_stats for norm in norms[:1]),
+        record=training and all(norm.track_running_stats for norm in islice(norms, 1)),
     )
     return CellFunction.apply(call, len(states), mixture.weights, edge_weights, *states, *extra, *call.weights())

@@ -124,7 +124,7 @@ class Kernels:
     def _call(self, name: str, *arguments: int | float | np.ndarray | None) -> None:
         function = getattr(self._library, f"{name}_{self._suffix}")
         function.restype = None
-        function(*(_argument(value) for value in arguments))
+        function(*[_argument(value) for value in arguments])
 
     def branches_forward(
         self, shape: Shape, x: View, branch_stride: int, norms: Norms | None, weights: Convolutions, y: Tensor
@@ -266,10 +266,11 @@ class Kernels:
 
 
 def _argument(value: int | float | np.ndarray | None) -> object:
+    if isinstance(value, np.ndarray):
+        # The buffer's address, in a third of the time that `value.ctypes` takes; the buffer must be writable.
+        return ctypes.byref(ctypes.c_char.from_buffer(value)) if value.size else ctypes.c_void_p(None)
     if isinstance(value, float):
         return ctypes.c_double(value)
-    if isinstance(value, np.ndarray):
-        return ctypes.c_void_p(value.ctypes.data)
     return ctypes.c_void_p(None) if value is None else ctypes.c_int64(int(value))
 
 
