@@ -1,4 +1,4 @@
-"""The weights' optimiser and clipping: by hand, against torch's own loops, late gradients, loss scaler, layouts."""
+"""The weights' optimiser and clipping: by hand, against torch's own loops, late gradients, scaler, layouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights' optimiser and the clipping of their gradients, in a few operator calls for any number of weights."""
+"""The weights' optimiser and the clipping of their gradients, in a few calls for any number of weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _begin_momentum(optimizer: torch.optim.Optimizer, *_: Any) -> None:
 
 
 def can_clip_together(gradients: Sequence[Tensor]) -> bool:
-    """Whether `clip_together` is for these: on the CPU, where torch makes a call for each, and laid out in order."""
+    """Whether `clip_together` is for these: on the CPU, where torch makes a call for each, in plain layout."""
     return bool(gradients) and all(
         gradient.is_cpu and gradient.dtype is gradients[0].dtype and gradient.is_contiguous()
         for gradient in gradients
