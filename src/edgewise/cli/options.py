@@ -84,7 +84,15 @@ Sets = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of every random stream.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
-Precision = Annotated[PrecisionChoice, typer.Option("--precision", help="fp32, or autocast to bf16 or fp16.")]
+Precision = Annotated[
+    PrecisionChoice, typer.Option("--precision", help="fp32, or autocast to bf16 or fp16, for GPUs.")
+]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile", help="Compile forward passes with torch.compile; for GPUs, and long trainings on a CPU."
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="The run folder; a new one under runs/ if left out."),

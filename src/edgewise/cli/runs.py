@@ -59,6 +59,7 @@ def run(
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
+    compile: opt.Compile = False,
     out: opt.Out = None,
     image_size: opt.ImageSize = None,
     skip_bad: opt.SkipBad = False,
@@ -78,7 +79,13 @@ def run(
     _begin(
         settings,
         _options(
-            seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset), track=track
+            seed,
+            device,
+            precision,
+            compile=compile,
+            overwrite=overwrite,
+            estimate=_wants_estimate(estimate, preset),
+            track=track,
         ),
         out,
         command="run",
@@ -94,6 +101,7 @@ def search(
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
+    compile: opt.Compile = False,
     out: opt.Out = None,
     image_size: opt.ImageSize = None,
     skip_bad: opt.SkipBad = False,
@@ -111,6 +119,7 @@ def search(
                 seed,
                 device,
                 precision,
+                compile=compile,
                 overwrite=overwrite,
                 estimate=_wants_estimate(estimate, preset),
                 track=track,
@@ -134,6 +143,7 @@ def train(
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
+    compile: opt.Compile = False,
     out: opt.Out = None,
     image_size: opt.ImageSize = None,
     skip_bad: opt.SkipBad = False,
@@ -147,7 +157,13 @@ def train(
     _begin(
         settings,
         _options(
-            seed, device, precision, overwrite=overwrite, estimate=_wants_estimate(estimate, preset), track=track
+            seed,
+            device,
+            precision,
+            compile=compile,
+            overwrite=overwrite,
+            estimate=_wants_estimate(estimate, preset),
+            track=track,
         ),
         out,
         command="train",
@@ -217,6 +233,7 @@ def _options(
     device: str,
     precision: opt.PrecisionChoice,
     *,
+    compile: bool,
     overwrite: bool,
     estimate: bool,
     track: opt.TrackerChoice | None,
@@ -227,6 +244,7 @@ def _options(
         seed=seed,
         device=device,
         precision=precision.value,  # type: ignore[arg-type]
+        compile=compile,
         overwrite=overwrite,
         estimate=estimate,
         track="" if track is None else track.value,

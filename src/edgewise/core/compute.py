@@ -6,6 +6,7 @@ import os
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
+from edgewise.core.compiling import compile_fault
 from edgewise.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,20 +25,31 @@ class Compute:
     Args:
         device: "auto" (an accelerator if there is one), "cpu", "cuda", "cuda:1", "mps", ...
         precision: "fp32", or autocast to "bf16" or "fp16" (with a loss scaler).
+        compile: whether forward passes are compiled, where that can be done (see `compile_fault`).
 
     Raises:
         ConfigError: the device does not exist here, or can't do the precision.
     """
 
-    def __init__(self, device: str = "auto", precision: Precision = "fp32") -> None:
-
+    def __init__(self, device: str = "auto", precision: Precision = "fp32", *, compile: bool = False) -> None:
         if precision not in PRECISIONS:
             raise ConfigError(f"--precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
         self.device: torch.device = _find_device(device)
         if precision == "fp16" and self.device.type == "cpu":
             raise ConfigError("--precision fp16 needs an accelerator, and the device is cpu: use fp32 or bf16")
         self.precision: Precision = precision
+        self.compiles = compile and compile_fault(self.device) is None
         self._accelerator = _accelerator(self.device, precision)
+
+    @property
+    def compiles_searches(self) -> bool:
+        """Whether supernets are compiled too: not on a CPU: minutes a cell, to be slower than before."""
+        return self.compiles and self.device.type != "cpu"
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether images lie channels-last in trainings: under autocast on CUDA, for the tensor cores."""
+        return self.device.type == "cuda" and self.precision != "fp32"
 
     def autocast(self) -> AbstractContextManager[None]:
         """The context in which forward passes run."""

@@ -4,7 +4,7 @@ from edgewise.nn.auxiliary import AuxiliaryHead
 from edgewise.nn.build import AnyNetwork, AnySupernet, build_network, build_supernet
 from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
-from edgewise.nn.drop_path import DropPath
+from edgewise.nn.drop_path import BranchCounter, DrawnDropPath, DropPath
 from edgewise.nn.engine import Engine
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.hooks import NO_HOOKS, EdgeHook, Hooks, OperationHook
@@ -24,8 +24,10 @@ __all__ = [
     "AnyNetwork",
     "AnySupernet",
     "AuxiliaryHead",
+    "BranchCounter",
     "Cost",
     "DerivedCell",
+    "DrawnDropPath",
     "DropPath",
     "EdgeHook",
     "Engine",

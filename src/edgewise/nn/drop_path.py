@@ -27,3 +27,44 @@ class DropPath:
         keep = 1.0 - self.probability
         kept = torch.rand(x.shape[0], 1, 1, 1, generator=self.generator) < keep
         return x * kept.to(x.device, x.dtype, non_blocking=True).div(keep)
+
+    def drawn(self, branches: int, like: Tensor) -> DrawnDropPath:
+        """The same for one forward pass of so many branches, with everything drawn beforehand.
+
+        Args:
+            branches: how often it will be called.
+            like: a batch of the pass, [B, ...].
+        """
+        keep, shape = 1.0 - self.probability, (branches, like.shape[0], 1, 1, 1)
+        kept = torch.rand(shape, generator=self.generator) < keep if keep < 1.0 else torch.ones(shape)
+        return DrawnDropPath(kept.to(like.device, torch.float32, non_blocking=True).div(keep))
+
+
+class DrawnDropPath(DropPath):
+    """A drop-path that draws nothing any more, so that a pass with it can be compiled.
+
+    Args:
+        factors: what each branch's samples are multiplied with, [branches, B, 1, 1, 1], in the order of calls.
+    """
+
+    def __init__(self, factors: Tensor) -> None:
+        self.factors = factors
+        self.used = 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Maps [B, C, H, W] to the same shape."""
+        factor = self.factors[self.used]
+        self.used += 1
+        return x * factor.to(x.dtype)
+
+
+class BranchCounter(DropPath):
+    """Stands in for a drop-path and counts the branches that it would have been asked for."""
+
+    def __init__(self) -> None:
+        self.branches = 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x as it is."""
+        self.branches += 1
+        return x

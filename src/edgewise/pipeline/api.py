@@ -25,6 +25,7 @@ def run(
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "fp32",
+    compile: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Searches, derives, trains, tests, exports and reports.
@@ -38,13 +39,14 @@ def run(
         seed: of every random stream.
         device: "auto", "cpu", "cuda", ...
         precision: "fp32", "bf16" or "fp16".
+        compile: whether to compile (see docs/speed.md).
         progress: `edgewise.core.make_progress()` shows bars; silent by default.
 
     Raises:
         EdgewiseError: see `edgewise.pipeline.start`.
     """
     settings = resolve(recipe, preset=preset, data=data, sets=sets)
-    options = Options(seed=seed, device=device, precision=precision)
+    options = Options(seed=seed, device=device, precision=precision, compile=compile)
     return start(settings, out, options=options, command="run", progress=progress)
 
 
@@ -58,11 +60,12 @@ def run_search(
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "fp32",
+    compile: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Searches only: ends with a genotype. Arguments as `run`."""
     settings = resolve(recipe, preset=preset, data=data, sets=sets)
-    options = Options(seed=seed, device=device, precision=precision)
+    options = Options(seed=seed, device=device, precision=precision, compile=compile)
     return start(settings, out, options=options, command="search", progress=progress)
 
 
@@ -77,11 +80,12 @@ def run_training(
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "fp32",
+    compile: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Trains, tests and exports the network of a genotype; `recipe.train` says how. Arguments as `run`."""
     settings = resolve(recipe, preset=preset, data=data, sets=sets)
-    options = Options(seed=seed, device=device, precision=precision)
+    options = Options(seed=seed, device=device, precision=precision, compile=compile)
     return start(settings, out, options=options, command="train", genotype=genotype, progress=progress)
 
 

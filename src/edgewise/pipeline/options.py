@@ -16,6 +16,7 @@ class Options:
         seed: of every random stream.
         device: see `Compute`.
         precision: see `Compute`.
+        compile: see `Compute`.
         checkpoint_seconds: age of a checkpoint at which a new one is written within an epoch.
         overwrite: whether a finished run in the folder may be replaced.
         estimate: whether to measure a few steps first and say what the run will cost.
@@ -29,6 +30,7 @@ class Options:
     seed: int = 0
     device: str = "auto"
     precision: Precision = "fp32"
+    compile: bool = False
     checkpoint_seconds: float = 60.0
     overwrite: bool = False
     estimate: bool = False

@@ -27,6 +27,7 @@ from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import Context, run_phase
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.speed import speed_notes
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
 from edgewise.spaces import Genotype
@@ -84,7 +85,7 @@ def start(
     """
     options = options or Options()
     progress = progress or SilentProgress()
-    compute = Compute(options.device, options.precision)
+    compute = Compute(options.device, options.precision, compile=options.compile)
     open_truth(options.truth, settings)
     RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite)
     splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
@@ -136,7 +137,7 @@ def resume(
                 raise ConfigError(f"{path} is a finished run, and --set can't change it any more: start a new run")
             return _result(folder)
         settings = _settings_of(folder, sets)
-        compute = Compute(run["device"], run["precision"])
+        compute = Compute(run["device"], run["precision"], compile=run.get("compile", False))
         splits = load(settings.data, seed=run["seed"], arch_fraction=settings.search.arch_fraction)
         if splits.fingerprint != run["data"]["fingerprint"]:
             raise RunError(
@@ -178,6 +179,7 @@ def _facts(settings: Settings, splits: Splits, options: Options, compute: Comput
         "device": str(compute.device),
         "device_name": device_name(compute.device),
         "precision": options.precision,
+        "compile": options.compile,
         "checkpoint_seconds": options.checkpoint_seconds,
         "truth": options.truth,
         **({"track": options.track} if options.track else {}),
@@ -205,6 +207,9 @@ def _carry_out(
     folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
 ) -> RunResult:
     run = folder.read_run()
+    phases = wanted_phases(run["command"], settings.compare)
+    for line in speed_notes(compute, phases, compile=run.get("compile", False)):
+        progress.say(line)
     with StopRequest() as stop, open_tracking(run.get("track"), folder, settings, progress) as tracking:
         context = Context(
             folder=folder,
@@ -222,7 +227,7 @@ def _carry_out(
             truth=open_truth(run.get("truth"), settings),
         )
         try:
-            for phase in wanted_phases(run["command"], settings.compare):
+            for phase in phases:
                 run_phase(phase, context)
         except Interrupted:
             folder.update_run({"status": "interrupted"})

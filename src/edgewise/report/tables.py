@@ -171,6 +171,7 @@ def facts_table(record: RunRecord) -> Table:
         ("commit", f"{git['commit']}{' with uncommitted changes' if git.get('dirty') else ''}" if git else ""),
         ("device", ", ".join(dict.fromkeys(_text(run[key]) for key in ("device", "device_name") if run.get(key)))),
         ("precision", _text(run.get("precision"))),
+        ("compiled", "yes" if run.get("compile") else ""),
         ("threads", _text(run.get("threads"))),
         ("seed", _text(run.get("seed"))),
         ("command", _text(run.get("command"))),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from edgewise.core.compiling import Compiled
 from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.core.optimiser import sgd
 from edgewise.core.streams import Streams
@@ -79,6 +80,7 @@ class BilevelSearch:
         self.weights_optimizer = compute.prepare_optimizer(
             sgd(self._weights, weights.lr, momentum=weights.momentum, weight_decay=weights.weight_decay)
         )
+        self.forward = Compiled(supernet.forward, compute.device) if compute.compiles_searches else supernet
         self.arch_optimizer = torch.optim.Adam(
             arch.parameters(),
             recipe.arch.lr,
@@ -171,6 +173,7 @@ class BilevelSearch:
                 weights.weight_decay if weight_decay is None else weight_decay,
             ),
             engine=self.recipe.search.engine,
+            forward=self.forward,
         )
         gradient = self.recipe.gradient.gradient(problem)
         overflowed = self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()])
@@ -227,7 +230,7 @@ class BilevelSearch:
             edge_weights = self.arch.edge_weights()
             mixture = self._perturbed(mixture, edge_weights, batch, moment)
         with self.compute.autocast():
-            logits = self.supernet(
+            logits = self.forward(
                 batch.x, mixture, edge_weights, self.hooks(moment), engine=self.recipe.search.engine
             )
         loss = cross_entropy(logits, batch.y)

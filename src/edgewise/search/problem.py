@@ -50,6 +50,8 @@ class SupernetProblem:
         momenta: finds the weights' optimiser's momentum buffers, by name; what has none yet is absent.
         compute: device and precision.
         surroundings: batches and the virtual step's constants.
+        engine: see `Engine`.
+        forward: the supernet's forward pass with its own weights, if it has a compiled form.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class SupernetProblem:
         compute: Compute,
         surroundings: Surroundings,
         engine: Engine = "plain",
+        forward: Callable[..., Tensor] | None = None,
     ) -> None:
         self.supernet = supernet
         self.arch = arch
@@ -74,6 +77,7 @@ class SupernetProblem:
         self._compute = compute
         self._surroundings = surroundings
         self._engine: Engine = engine
+        self._forward = supernet if forward is None else forward
 
     @property
     def xi(self) -> float:
@@ -105,7 +109,7 @@ class SupernetProblem:
         inputs = (x, self._mixture(), self.arch.edge_weights(), self._hooks())
         if weights is None:
             with self._compute.autocast():
-                return self.supernet(*inputs, engine=engine)
+                return self._forward(*inputs, engine=engine)
         with self._compute.autocast(), frozen_statistics(self.supernet):
             return torch.func.functional_call(self.supernet, dict(weights), inputs, {"engine": engine})
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.core.errors import NonFiniteError
@@ -16,14 +15,7 @@ from edgewise.data import Augment, Batches, Splits
 from edgewise.methods import TrainSettings
 from edgewise.methods.schedule import cosine
 from edgewise.nn import DropPath
-
-
-class Trainable(Protocol):
-    """A network with logits and, in training, auxiliary logits."""
-
-    def training_forward(self, x: Tensor, drop_path: DropPath | None) -> tuple[Tensor, Tensor | None]:
-        """Maps images to logits and auxiliary logits (None without an auxiliary head)."""
-        ...
+from edgewise.train.forward import TrainingPass
 
 
 class TrainTask:
@@ -63,16 +55,18 @@ class TrainTask:
         self.streams = Streams(seed)
         self.network = network.to(compute.device)
         images = splits.train
+        batch_size = min(settings.batch_size, len(images))
+        self._forward = TrainingPass(self.network, compute, batch_size=batch_size, drops=settings.drop_path > 0)
         self.batches = Batches(
             images,
-            batch_size=min(settings.batch_size, len(images)),
+            batch_size=batch_size,
             generator=self.streams.generator("train.batches"),
             normalisation=splits.normalisation,
             augment=augment,
             drop_last=False,
             device=compute.device,
         )
-        self._weights = list(network.parameters())
+        self._weights = list(self.network.parameters())
         self.optimizer = compute.prepare_optimizer(
             sgd(
                 self._weights,
@@ -110,7 +104,7 @@ class TrainTask:
             group["lr"] = self.learning_rate(epoch)
         drop_path = DropPath(self.drop_path_probability(epoch), self.streams.generator("train.drop_path"))
         with self.compute.autocast():
-            logits, auxiliary = self._trainable.training_forward(batch.x, drop_path)
+            logits, auxiliary = self._forward(batch.x, drop_path)
             loss = F.cross_entropy(logits, batch.y)
             total = loss
             if auxiliary is not None:
@@ -123,10 +117,6 @@ class TrainTask:
         right = (logits.detach().argmax(1) == batch.y).sum()
         figures = torch.stack([loss.detach() * count, right, norm * count, norm.new_tensor(count)])
         self._sums += figures.to(self._sums.dtype)
-
-    @property
-    def _trainable(self) -> Trainable:
-        return self.network  # type: ignore[return-value]
 
     def _means(self) -> list[float]:
         return (self._sums[:3] / self._sums[3].clamp(min=1)).tolist()

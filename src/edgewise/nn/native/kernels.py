@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -268,7 +269,8 @@ class Kernels:
 def _argument(value: int | float | np.ndarray | None) -> object:
     if isinstance(value, np.ndarray):
         # The buffer's address, in a third of the time that `value.ctypes` takes; the buffer must be writable.
-        return ctypes.byref(ctypes.c_char.from_buffer(value)) if value.size else ctypes.c_void_p(None)
+        buffer: Any = value
+        return ctypes.byref(ctypes.c_char.from_buffer(buffer)) if value.size else ctypes.c_void_p(None)
     if isinstance(value, float):
         return ctypes.c_double(value)
     return ctypes.c_void_p(None) if value is None else ctypes.c_int64(int(value))

@@ -1,0 +1,45 @@
+"""What a run says about its own speed before it starts: precision and compiling, where they don't pay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgewise.core.compiling import compile_fault
+from edgewise.core.compute import Compute
+
+SLOW_BF16 = (
+    "note: --precision bf16 on a CPU is slower than fp32 (half as fast where it was measured), and a search loses "
+    "its C++ kernels: it is meant for GPUs"
+)
+NO_COMPILED_SEARCH = (
+    "the search is not compiled on a CPU (minutes for one cell, and then 0.75 times as fast as before, where that "
+    "was measured)"
+)
+SLOW_COMPILING = (
+    "the training is compiled in its first step, which takes minutes on a CPU (160 s for 8 cells where it was "
+    "measured, and then 1.4 times as fast), so it pays in long trainings alone"
+)
+
+
+def speed_notes(compute: Compute, phases: Sequence[str], *, compile: bool) -> list[str]:
+    """What to say, a line each; nothing where everything pays.
+
+    Args:
+        compute: device and precision.
+        phases: of the run.
+        compile: whether it was asked for.
+    """
+    lines = []
+    on_cpu = compute.device.type == "cpu"
+    if on_cpu and compute.precision == "bf16":
+        lines.append(SLOW_BF16)
+    if compile:
+        fault = compile_fault(compute.device)
+        parts = [NO_COMPILED_SEARCH] if on_cpu and "search" in phases else []
+        if any(phase.startswith("train") for phase in phases):
+            parts.append(SLOW_COMPILING)
+        if fault is not None:
+            lines.append(f"note: --compile: {fault}: the run goes on without compiling")
+        elif on_cpu and parts:
+            lines.append(f"note: --compile: {'; '.join(parts)}")
+    return lines
