@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from edgewise.core import compiling
+from edgewise.core.compiling import Compiled, compile_fault
 from edgewise.core.compute import Compute
 from edgewise.nn import DropPath
 from edgewise.train import TrainTask
@@ -149,3 +150,19 @@ def test_images_lie_channels_last_under_autocast_on_cuda_alone(
     compute = Compute("cpu")
     compute.device, compute.precision = torch.device(device), precision  # type: ignore[assignment]
     assert compute.channels_last is expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compile_fault(torch.device("cpu")) is not None, reason="no C++ compiler")
+def test_a_training_compiled_by_the_machines_compiler_ends_where_an_uncompiled_one_ends() -> None:
+    tasks = [make_task(compile=compiled) for compiled in (False, True)]
+    for task in tasks:
+        for step in range(2):
+            task.step(1, step)
+    pass_ = tasks[1]._forward._compiled
+    assert isinstance(pass_, Compiled)
+    assert not pass_.failed
+    one, two = map(weights, tasks)
+    assert list(one) == list(two)
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-2, atol=1e-3)

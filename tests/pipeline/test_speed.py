@@ -1,0 +1,138 @@
+"""--compile and --precision in whole runs: what is said, what is recorded, and that a resumed run goes on so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from edgewise.core import compiling
+from edgewise.core.compute import Compute
+from edgewise.core.interrupt import Interrupted
+from edgewise.pipeline import Options, resume, start
+from edgewise.pipeline.speed import speed_notes
+from edgewise.spaces import published
+from tests.pipeline.small import SEED, Watch, one_thread, small, without_onnx
+
+SHORT = ("search.epochs=1", "train.epochs=2", "data.train_images=100", "warm_up=none", "compare=[]")
+CELLS = published("PC_DARTS_cifar")
+
+
+class Backend:
+    """Runs graphs as they are, and counts them."""
+
+    def __init__(self) -> None:
+        self.graphs = 0
+
+    def __call__(self, graph: Any, inputs: list[Tensor]) -> Callable[..., Any]:
+        self.graphs += 1
+        return graph.forward
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
+    found = Backend()
+    monkeypatch.setattr(compiling, "BACKEND", found)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    return found
+
+
+def train(folder: Path, *, compile: bool, watch: Watch | None = None) -> None:
+    options = Options(seed=SEED, device="cpu", compile=compile)
+    with one_thread(), without_onnx():
+        start(small(*SHORT), folder, options=options, command="train", genotype=CELLS, progress=watch)
+
+
+def network(folder: Path) -> dict[str, Tensor]:
+    return load_file(folder / "network.safetensors")
+
+
+def test_a_compiled_training_says_so_records_it_and_leaves_the_network_of_an_uncompiled_one(
+    backend: Backend, tmp_path: Path
+) -> None:
+    watch = Watch()
+    train(tmp_path / "compiled", compile=True, watch=watch)
+    assert backend.graphs == 1
+    train(tmp_path / "plain", compile=False)
+    assert backend.graphs == 1
+    assert len([line for line in watch.lines if "--compile" in line]) == 1
+    records = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("compiled", "plain")]
+    assert [record["compile"] for record in records] == [True, False]
+    one, two = network(tmp_path / "compiled"), network(tmp_path / "plain")
+    assert list(one) == list(two)
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=1e-3, atol=1e-4)
+    assert "compiled" in (tmp_path / "compiled" / "report.html").read_text()
+
+
+def test_a_run_that_was_begun_compiled_is_resumed_compiled(backend: Backend, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(title: str, epoch: int, step: int) -> None:
+        if epoch == 1:
+            raise Stopped
+
+    with pytest.raises((Stopped, Interrupted)):
+        train(tmp_path / "run", compile=True, watch=Watch(step=stop))
+    before, watch = backend.graphs, Watch()
+    with one_thread(), without_onnx():
+        resume(tmp_path / "run", progress=watch)
+    assert backend.graphs == before + 1
+    assert any("--compile" in line for line in watch.lines)
+
+
+def test_a_search_on_a_cpu_is_not_compiled_and_the_line_says_why(backend: Backend, tmp_path: Path) -> None:
+    watch = Watch()
+    options = Options(seed=SEED, device="cpu", compile=True)
+    with one_thread():
+        start(small(*SHORT), tmp_path / "run", options=options, command="search", progress=watch)
+    assert backend.graphs == 0
+    (line,) = [line for line in watch.lines if "--compile" in line]
+    assert "the search is not compiled on a CPU" in line
+    assert "training" not in line
+
+
+def test_a_whole_run_on_a_cpu_says_both_in_one_line() -> None:
+    (line,) = speed_notes(compiling_compute("cpu"), ("search", "train:found"), compile=True)
+    assert "the search is not compiled" in line
+    assert "the training is compiled" in line
+
+
+def test_without_a_compiler_the_line_says_so_and_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(compiling, "compile_fault", lambda device: "there is no C++ compiler here")
+    monkeypatch.setattr("edgewise.core.compute.compile_fault", lambda device: "there is no C++ compiler here")
+    monkeypatch.setattr("edgewise.pipeline.speed.compile_fault", lambda device: "there is no C++ compiler here")
+    watch = Watch()
+    train(tmp_path / "run", compile=True, watch=watch)
+    (line,) = [line for line in watch.lines if "--compile" in line]
+    assert "no C++ compiler" in line
+    assert (tmp_path / "run" / "network.safetensors").is_file()
+
+
+def compiling_compute(device: str, precision: str = "fp32") -> Compute:
+    compute = Compute("cpu")
+    compute.device, compute.precision = torch.device(device), precision  # type: ignore[assignment]
+    return compute
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "said"),
+    [("cpu", "bf16", True), ("cpu", "fp32", False), ("cuda", "bf16", False), ("cuda", "fp16", False)],
+)
+def test_bf16_is_called_slow_on_a_cpu_alone(device: str, precision: str, said: bool) -> None:
+    lines = speed_notes(compiling_compute(device, precision), ("search",), compile=False)
+    assert ["bf16 on a CPU is slower" in line for line in lines] == [True] * said
+
+
+def test_without_either_option_nothing_is_said() -> None:
+    assert speed_notes(compiling_compute("cpu"), ("search", "train:found"), compile=False) == []
