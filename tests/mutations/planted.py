@@ -6,6 +6,7 @@ from tests.mutations.mutation import Mutation, plant
 from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
 from tests.mutations.planted_native import NATIVE_KERNELS
+from tests.mutations.planted_speed import SPEED
 from tests.mutations.planted_stages import STAGED
 from tests.mutations.planted_watch import WATCH
 
@@ -554,4 +555,5 @@ MUTATIONS = [
     *WATCH,
     *NATIVE_KERNELS,
     *GROUPED_CELLS,
+    *SPEED,
 ]

@@ -62,10 +62,12 @@ class TrainingPass:
         """
         if self._channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        if self._compiled is None or len(x) != self._batch_size:
+        if self._compiled is None and x.is_cpu:
             return self._plain(x, drop_path)
-        # Drawn outside: a compiled pass draws nothing, and is the same pass before drop-path begins.
+        # Drawn together: a compiled pass draws nothing, and an accelerator is sent one table instead of many.
         drawn = drop_path.drawn(self._count(x), x) if self._drops else None
+        if self._compiled is None or len(x) != self._batch_size:
+            return self._plain(x, drawn)
         return self._compiled(x, drawn)
 
     @torch.no_grad()

@@ -115,7 +115,7 @@ class TrainTask:
         self.optimizer.step()
         count = len(batch.y)
         right = (logits.detach().argmax(1) == batch.y).sum()
-        figures = torch.stack([loss.detach() * count, right, norm * count, norm.new_tensor(count)])
+        figures = torch.stack([loss.detach() * count, right, norm * count, norm.new_full((), count)])
         self._sums += figures.to(self._sums.dtype)
 
     def _means(self) -> list[float]:

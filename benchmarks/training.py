@@ -1,0 +1,171 @@
+"""Images per second of training a derived network: `python -m benchmarks.training [--compile] [--channels-last]`.
+
+A step is forward with auxiliary head and drop-path, backward, clipping and SGD on one batch of noise. `authors` is
+the step as the authors wrote it: clipping and SGD go from weight to weight; `edgewise` is the step of
+`edgewise train` in fp32, `bf16` the same under autocast, `compiled` the same behind `--compile`,
+`channels-last` the same with images and weights in that layout. They take turns, so that a machine that slows down
+slows all of them; the ratio is taken pair by pair. The time to compile is given apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgewise.core import Streams, device_name
+from edgewise.core.compute import Compute
+from edgewise.core.optimiser import sgd
+from edgewise.core.seeding import seeded
+from edgewise.nn import DropPath, NetworkSpec, build_network
+from edgewise.spaces import published
+from edgewise.train.forward import TrainingPass
+
+LR, MOMENTUM, WEIGHT_DECAY, CLIP = 0.025, 0.9, 3e-4, 5.0
+AUXILIARY, DROP = 0.4, 0.2
+
+
+@dataclass
+class Contender:
+    """One way to train.
+
+    Args:
+        step: trains on one batch.
+        compute: device and precision.
+        network: what is trained.
+    """
+
+    step: Callable[[Tensor, Tensor], None]
+    compute: Compute
+    network: nn.Module
+
+
+def network_of(options: argparse.Namespace) -> nn.Module:
+    """The derived network, with the same start weights each time."""
+    spec = NetworkSpec(channels=options.channels, layers=options.layers, classes=10, auxiliary=True)
+    with seeded(0):
+        return build_network(published(options.genotype), spec).to(options.device).train()
+
+
+def loss_of(logits: Tensor, auxiliary: Tensor | None, y: Tensor) -> Tensor:
+    """The main loss and 0.4 of the auxiliary one."""
+    loss = F.cross_entropy(logits, y)
+    return loss if auxiliary is None else loss + AUXILIARY * F.cross_entropy(auxiliary, y)
+
+
+def as_the_authors(options: argparse.Namespace) -> Contender:
+    """Contiguous, fp32, one weight after the other."""
+    network, compute = network_of(options), Compute(options.device)
+    optimizer = torch.optim.SGD(
+        network.parameters(), LR, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, foreach=False, fused=False
+    )
+    drop = DropPath(DROP, Streams(0).generator("drop"))
+
+    def step(x: Tensor, y: Tensor) -> None:
+        logits, auxiliary = network.training_forward(x, drop)  # type: ignore[operator]
+        optimizer.zero_grad()
+        loss_of(logits, auxiliary, y).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), CLIP, foreach=False)
+        optimizer.step()
+
+    return Contender(step, compute, network)
+
+
+def as_edgewise(options: argparse.Namespace, kind: str) -> Contender:
+    """The step of `edgewise train`."""
+    network = network_of(options)
+    compute = Compute(options.device, "bf16" if kind == "bf16" else "fp32", compile=kind == "compiled")
+    forward = TrainingPass(network, compute, batch_size=options.batch, drops=True)
+    if kind == "channels-last":
+        forward = TrainingPass(network, ChannelsLast(), batch_size=options.batch, drops=True)  # type: ignore[arg-type]
+    weights = list(network.parameters())
+    optimizer = compute.prepare_optimizer(sgd(weights, LR, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY))
+    drop = DropPath(DROP, Streams(0).generator("drop"))
+
+    def step(x: Tensor, y: Tensor) -> None:
+        with compute.autocast():
+            loss = loss_of(*forward(x, drop), y)
+        optimizer.zero_grad()
+        compute.backward(loss)
+        compute.clip(weights, CLIP)
+        optimizer.step()
+
+    return Contender(step, compute, network)
+
+
+class ChannelsLast:
+    """Stands in for a `Compute` that wants channels-last."""
+
+    channels_last = True
+    compiles = False
+
+
+def timed(action: Callable[[], object], device: str) -> float:
+    """Seconds, the device's work included."""
+    wait = torch.accelerator.synchronize if torch.device(device).type != "cpu" else lambda: None
+    wait()
+    started = time.perf_counter()
+    action()
+    wait()
+    return time.perf_counter() - started
+
+
+def calls(contender: Contender, x: Tensor, y: Tensor) -> int:
+    """PyTorch's own operator calls in a step, views included."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        contender.step(x, y)
+    return sum(event.count for event in profile.key_averages() if event.key.startswith("aten::"))
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--genotype", default="PC_DARTS_cifar")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--image-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="compile one as well: minutes on a CPU")
+    parser.add_argument("--channels-last", action="store_true", help="one in channels-last layout as well")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measures and prints."""
+    options = parse()
+    torch.set_num_threads(options.threads)
+    kinds = ["authors", "edgewise", "bf16"]
+    kinds += ["compiled"] * options.compile + ["channels-last"] * options.channels_last
+    x = torch.randn(options.batch, 3, options.image_size, options.image_size, device=options.device)
+    y = torch.arange(options.batch, device=options.device) % 10
+    contenders = {k: as_the_authors(options) if k == "authors" else as_edgewise(options, k) for k in kinds}
+    first = {k: timed(lambda c=c: c.step(x, y), options.device) for k, c in contenders.items()}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for _ in range(options.rounds):
+        for kind, contender in contenders.items():
+            times[kind].append(timed(lambda c=contender: c.step(x, y), options.device))
+    print(f"{device_name(options.device)}, {options.threads} threads, torch {torch.__version__}")
+    print(f"{options.genotype}, C {options.channels}, {options.layers} layers, ", end="")
+    print(f"{options.image_size} px, batch {options.batch}, auxiliary head, drop-path {DROP}")
+    for kind in kinds:
+        rates = [options.batch / seconds for seconds in times[kind]]
+        ratios = [a / b for a, b in zip(times["authors"], times[kind], strict=True)]
+        print(
+            f"{kind:<13} {statistics.median(rates):6.1f} images/s (median; {min(rates):.1f} to {max(rates):.1f}, "
+            f"n {len(rates)}), {statistics.median(ratios):.2f} times as fast as the authors' step; "
+            f"first step {first[kind]:.1f} s; {calls(contenders[kind], x, y):,} operator calls",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
