@@ -135,8 +135,8 @@ BILEVEL_STEPS = [
     plant(
         "the weight optimiser owns alpha and beta too",
         "search/bilevel.py",
-        "supernet.parameters(), weights.lr",
-        "[*supernet.parameters(), *arch.parameters()], weights.lr",
+        "sgd(self._weights, weights.lr",
+        "sgd([*self._weights, *arch.parameters()], weights.lr",
         BILEVEL + "the_weight_step_leaves_alpha_and_beta_and_their_gradients_alone",
     ),
     plant(
@@ -280,8 +280,8 @@ NETWORKS = [
     plant(
         "drop-path does not scale the samples that it keeps",
         "nn/drop_path.py",
-        ".div(keep)",
-        "",
+        "x.dtype, non_blocking=True).div(keep)",
+        "x.dtype, non_blocking=True)",
         "tests/nn/test_drop_path.py::test_a_sample_is_dropped_whole_or_kept_whole_and_scaled",
     ),
     plant(

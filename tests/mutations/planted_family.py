@@ -45,7 +45,7 @@ SECOND_ORDER = [
     plant(
         "the virtual step ignores the momentum",
         "search/problem.py",
-        "if name in self._momenta:",
+        "if name in momenta:",
         "if False:",
         SLOPE,
     ),
