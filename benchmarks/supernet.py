@@ -45,13 +45,14 @@ def make(name: str, kind: Kind, options: argparse.Namespace) -> BilevelSearch:
     """A search with the sizes of the command line."""
     base = recipe(name)
     engine: Engine = "plain" if kind == "published" else kind
-    sizes = replace(base.search, channels=options.channels, layers=options.layers, engine=engine)
+    memory = "normal" if kind == "published" else options.memory
+    sizes = replace(base.search, channels=options.channels, layers=options.layers, engine=engine, memory=memory)
     settings: Recipe = replace(
         base, search=sizes, space=options.space, train=replace(base.train, auxiliary=0.0), warm_up=None
     )
     streams, found = Streams(0), space(options.space)
     with seeded(0):
-        spec = SupernetSpec(channels=options.channels, layers=options.layers, classes=10, k=settings.k)
+        spec = SupernetSpec(options.channels, options.layers, classes=10, k=settings.k, memory=memory)
         supernet = build_supernet(found, spec)
     arch = ArchParameters(found, beta=settings.edge_normalisation is not None, generator=streams.generator("arch"))
     return BilevelSearch(settings, supernet, arch, streams, Compute("cpu"))
@@ -125,7 +126,7 @@ def child(options: argparse.Namespace) -> None:
 def peak(kind: Kind, options: argparse.Namespace) -> float:
     """GB, of a fresh process that does one step."""
     words = [sys.executable, "-m", "benchmarks.supernet", "--child", kind, "--recipe", options.recipe]
-    for name in ("space", "batch", "channels", "layers", "image_size", "threads"):
+    for name in ("space", "batch", "channels", "layers", "image_size", "threads", "memory"):
         words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
@@ -140,6 +141,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--channels", type=int, default=16)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--image-size", type=int, default=32)
+    parser.add_argument("--memory", choices=("normal", "low"), default="normal", help="of `plain` and `auto`")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)

@@ -21,7 +21,7 @@ from edgewise.methods.schedule import Moment
 from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages
-from edgewise.nn import Engine
+from edgewise.nn import Engine, Memory
 
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
@@ -44,6 +44,8 @@ class SearchSettings:
             the spaces of DARTS' operations), else "grouped": one operator call for all that leaves a node and is
             of a kind, on any device and in any space. "plain" runs one module after the other. Same numbers,
             rounding aside. What changes outputs within a cell (noise, dropout, drop-path) runs plain.
+        memory: "low" computes the supernet's cells once more in the backward pass instead of keeping what is in
+            them: less memory, more time, the same numbers.
     """
 
     epochs: Count = 50
@@ -53,6 +55,7 @@ class SearchSettings:
     arch_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
     trace_steps: bool = False
     engine: Engine = "auto"
+    memory: Memory = "normal"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from edgewise.nn.mixture import Mixture
 from edgewise.nn.nb201 import NB201Network, NB201Supernet, ReductionBlock, stage_lengths
 from edgewise.nn.network import Network, NetworkSpec
 from edgewise.nn.operations import OPERATIONS, operation
+from edgewise.nn.recompute import Memory
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
 from edgewise.nn.statistics import evaluation_mode, frozen_statistics, frozen_weights
 from edgewise.nn.stems import Stem, StemName, choose_stem
@@ -33,6 +34,7 @@ __all__ = [
     "Engine",
     "FactorizedReduction",
     "Hooks",
+    "Memory",
     "MixedOperation",
     "Mixture",
     "NB201Network",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 OperationHook = Callable[[str, int, Tensor], Tensor]
@@ -21,10 +22,13 @@ class Hooks:
     Args:
         operation: applied to the output of every operation, before it is weighed; None for no change.
         edge: applied to the output of every edge, before the node's sum; None for no change.
+        draws: the generators that both draw from, so that a cell can be computed once more; None where they are not
+            known.
     """
 
     operation: OperationHook | None = None
     edge: EdgeHook | None = None
+    draws: tuple[torch.Generator, ...] | None = None
 
 
 NO_HOOKS = Hooks()

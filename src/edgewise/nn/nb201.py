@@ -15,6 +15,7 @@ from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import NetworkSpec
 from edgewise.nn.operations import operation, relu_conv_norm
+from edgewise.nn.recompute import remembering
 from edgewise.nn.stems import Stem
 from edgewise.nn.supernet import SupernetSpec
 from edgewise.spaces.genotype import Cell, Genotype
@@ -217,5 +218,6 @@ class NB201Supernet(nn.Module):
             if stage > 0:
                 out = self.reductions[stage - 1](out)
             for cell in cells:  # type: ignore[union-attr]
-                out = cell(out, mixture[self.cell_type], weights, hooks, engine=engine)
+                call = remembering(cell, self.spec.memory)
+                out = call(out, mixture[self.cell_type], weights, hooks, engine=engine)
         return self.head(out)

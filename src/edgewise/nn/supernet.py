@@ -19,6 +19,7 @@ from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.native import can_run, run_cell
 from edgewise.nn.operations import operation
+from edgewise.nn.recompute import Memory, remembering
 from edgewise.nn.stems import Stem, StemName
 from edgewise.spaces.space import CellSpace
 
@@ -35,6 +36,7 @@ class SupernetSpec:
         in_channels: 3 for RGB, 1 for grey.
         stem: `cifar`, `half` or `imagenet`.
         k: one channel in K goes through the mixed operations; 1 for all.
+        memory: `low` computes cells once more in the backward pass instead of keeping what is in them.
     """
 
     channels: int
@@ -43,6 +45,7 @@ class SupernetSpec:
     in_channels: int = 3
     stem: StemName = "cifar"
     k: int = 1
+    memory: Memory = "normal"
 
     def __post_init__(self) -> None:
         if self.layers < 3:
@@ -179,6 +182,7 @@ class Supernet(nn.Module):
         before, previous = self.stem(x)
         for cell in self.cells:
             weights = None if edge_weights is None else edge_weights[cell.cell_type]  # type: ignore[index]
-            out = cell(before, previous, mixture[cell.cell_type], weights, hooks, engine=engine)  # type: ignore[index]
+            run = remembering(cell, self.spec.memory)
+            out = run(before, previous, mixture[cell.cell_type], weights, hooks, engine=engine)  # type: ignore[index]
             before, previous = previous, out
         return self.classifier(self.pool(previous).flatten(1))

@@ -126,18 +126,21 @@ class BilevelSearch:
 
     def hooks(self, moment: Moment) -> Hooks:
         """What the recipe does to outputs in one forward pass of training."""
-        recipe, device = self.recipe, self.compute.device
+        recipe, device, draws = self.recipe, self.compute.device, []
         operation: OperationHook | None = None
         if recipe.noise is not None:
-            operation = recipe.noise.hook(moment, self.streams.generator("noise", device))
+            draws.append(self.streams.generator("noise", device))
+            operation = recipe.noise.hook(moment, draws[-1])
         if recipe.skip_dropout is not None:
             rate = recipe.skip_dropout.rate(self.stage, moment, recipe.frozen_epochs)
-            dropout = recipe.skip_dropout.hook(rate, self.streams.generator("skip dropout", device))
+            draws.append(self.streams.generator("skip dropout", device))
+            dropout = recipe.skip_dropout.hook(rate, draws[-1])
             operation = one_after_the_other(operation, dropout)
         edge = None
         if recipe.drop_path is not None:
-            edge = DropPath(recipe.drop_path.rate(moment), self.streams.generator("search drop-path"))
-        return NO_HOOKS if operation is None and edge is None else Hooks(operation, edge)
+            draws.append(self.streams.generator("search drop-path"))
+            edge = DropPath(recipe.drop_path.rate(moment), draws[-1])
+        return NO_HOOKS if operation is None and edge is None else Hooks(operation, edge, tuple(draws))
 
     def arch_step(
         self,

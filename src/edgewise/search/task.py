@@ -82,6 +82,7 @@ class SearchTask:
             in_channels=splits.channels,
             stem=stem,
             k=recipe.k,
+            memory=recipe.search.memory,
         )
         name = "supernet" if stage == 0 else f"supernet of stage {stage}"
         present = None if kept is None else {cell: mask.tolist() for cell, mask in kept.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from edgewise.nn.native.back import Backward, Gradients
-from edgewise.nn.native.cell import Coefficients, Layout, Pass
+from edgewise.nn.native.cell import Coefficients, Layout, Made, Pass
 from edgewise.nn.native.kernels import Kernels
 from edgewise.nn.native.plan import Source
 
@@ -52,6 +52,32 @@ class CellCall:
         ]
 
 
+_KEPT = 6
+
+
+def _release(made: Made) -> list[Tensor | None]:
+    """Takes the tensors out of what a source left behind: autograd keeps them, and frees them in time."""
+    found = [made.y1, made.y2, *made.pools, made.rest_indices, *(made.keep or [None])]
+    made.y1 = made.y2 = made.rest_indices = None
+    made.pools, made.keep = [None, None], []
+    return found
+
+
+def _restore(sources: Iterable[Made], kept: Sequence[Tensor | None], places: Sequence[int]) -> None:
+    if [_place(tensor) for tensor in kept] != places:
+        raise RuntimeError(
+            "the kernels of mixed cells find saved tensors moved (by saved-tensor hooks?): run the supernet with "
+            "engine='plain', or with memory='low'"
+        )
+    for at, made in enumerate(sources):
+        made.y1, made.y2, top, mean, made.rest_indices, rest = kept[at * _KEPT : (at + 1) * _KEPT]
+        made.pools, made.keep = [top, mean], [rest]
+
+
+def _place(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
 class CellFunction(torch.autograd.Function):
     """Both inputs, the mixture and the weights to the output of a cell."""
 
@@ -90,7 +116,9 @@ class CellFunction(torch.autograd.Function):
         ctx.call, ctx.forward, ctx.coefficients, ctx.count = call, forward, coefficients, len(tensors)
         ctx.extra = list(extra)
         ctx.inputs = inputs
-        ctx.save_for_backward(out, mixture, *states, *extra.values())
+        kept = [tensor for made in forward.made.values() for tensor in _release(made)]
+        ctx.places = [_place(tensor) for tensor in kept]
+        ctx.save_for_backward(out, mixture, *states, *extra.values(), *kept)
         return out
 
     @staticmethod
@@ -107,6 +135,7 @@ class CellFunction(torch.autograd.Function):
         _, mixture, *rest = ctx.saved_tensors
         states = rest[: ctx.inputs]
         call = ctx.call
+        _restore(ctx.forward.made.values(), rest[ctx.inputs + len(ctx.extra) :], ctx.places)
         gradients = Gradients(
             out=grads[0].clone(memory_format=torch.contiguous_format),
             inputs=[torch.zeros_like(state) for state in states],
@@ -118,6 +147,8 @@ class CellFunction(torch.autograd.Function):
         first_weight = 4 + ctx.inputs + len(ctx.extra)
         want = any(ctx.needs_input_grad[first_weight:])
         Backward(ctx.forward, ctx.coefficients, [t for _, t in call.edges], gradients, want_weights=want).run()
+        for made in ctx.forward.made.values():
+            _release(made)
         weights: list[Tensor | None] = []
         for source in call.sources:
             for branch in source.branches:
