@@ -25,7 +25,6 @@ from edgewise.nn import (
 )
 from edgewise.nn.native import library
 from edgewise.nn.noise import Noise
-from edgewise.nn.recompute import Recomputed
 from edgewise.spaces import space
 
 CLASSES = 4
@@ -46,13 +45,15 @@ class Pair:
 
     def loss(self, net: nn.Module, engine: Engine, hooks: Hooks | None = None) -> Tensor:
         logits = net(self.x, self.mixture(), self.beta, hooks or Hooks(), engine=engine)
-        return F.cross_entropy(logits.float(), torch.arange(len(self.x)) % CLASSES)
+        return F.cross_entropy(logits, torch.arange(len(self.x)) % CLASSES)
 
     def inputs(self, net: nn.Module) -> list[Tensor]:
         return [*self.alpha.values(), *self.beta.values(), *net.parameters()]
 
 
-def make(name: str = "darts", *, k: int = 2, size: int = 8, layers: int = 4) -> Pair:
+def make(
+    name: str = "darts", *, k: int = 2, size: int = 8, layers: int = 4, dtype: torch.dtype = torch.float32
+) -> Pair:
     where = space(name)
     spec = SupernetSpec(4 * k, layers, CLASSES, k=k)
     with seeded(3):
@@ -63,7 +64,8 @@ def make(name: str = "darts", *, k: int = 2, size: int = 8, layers: int = 4) -> 
         x = torch.randn(4, 3, size, size)
         low = build_supernet(where, replace(spec, memory="low"))
     low.load_state_dict(normal.state_dict())
-    return Pair(normal, low, x, alpha, beta)
+    alpha, beta = ({c: v.detach().to(dtype).requires_grad_() for c, v in d.items()} for d in (alpha, beta))
+    return Pair(normal.to(dtype), low.to(dtype), x.to(dtype), alpha, beta)
 
 
 def assert_same(a: list[Tensor | None], b: list[Tensor | None]) -> None:
@@ -122,14 +124,14 @@ def test_in_both_precisions_gradients_are_the_same(precision: Precision) -> None
 
 
 def test_gradients_of_gradients_are_the_same() -> None:
-    pair = make(layers=3)
+    pair = make(layers=3, dtype=torch.float64)
     found = []
     for net in (pair.normal, pair.low):
         first = torch.autograd.grad(pair.loss(net, "plain"), list(net.parameters()), create_graph=True)
         length = torch.stack([one.square().sum() for one in first]).sum()
         found.append(list(torch.autograd.grad(length, pair.inputs(net), allow_unused=True)))
     for one, two in zip(*found, strict=True):
-        torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(two, one, rtol=1e-9, atol=1e-12)
     assert sum(float(one.abs().sum()) > 0 for one in found[0]) > 5
     assert_same_state(pair)
 
@@ -238,9 +240,7 @@ def test_low_memory_keeps_less_for_the_backward_pass(engine: Engine) -> None:
     assert kept[1] < 0.4 * kept[0]
 
 
-def test_without_gradients_nothing_is_kept() -> None:
+def test_without_gradients_the_loss_is_the_same() -> None:
     pair = make(layers=3)
     with torch.no_grad():
         assert torch.equal(pair.loss(pair.normal, "plain"), pair.loss(pair.low, "plain"))
-    cell = pair.low.cells[0]  # type: ignore[index]
-    assert isinstance(Recomputed(cell), Recomputed)

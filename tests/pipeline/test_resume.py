@@ -123,6 +123,18 @@ def test_without_a_checkpoint_in_the_epoch_a_resumed_run_goes_back_to_its_start(
     assert (whole.folder / "trace.jsonl").read_bytes().startswith((folder / "trace.jsonl").read_bytes())
 
 
+def test_a_run_can_go_on_with_another_memory_mode_and_ends_the_same(whole, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with one_thread():
+        with pytest.raises(Crash):
+            start(small(), folder, options=options(), command="search", progress=crash_at("search", 1, 2))
+        with pytest.raises(Crash):
+            resume(folder, sets=["search.memory=low"], progress=crash_at("search", 2, 2))
+        assert 'memory = "low"' in (folder / "recipe.toml").read_text()
+        resume(folder, sets=["search.memory=normal"])
+    assert_same_search(folder, whole.folder)
+
+
 def stop_at(title: str, epoch: int, step: int) -> Watch:
     def step_done(*now: object) -> None:
         if now == (title, epoch, step):

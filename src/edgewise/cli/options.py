@@ -45,6 +45,13 @@ class TrackerChoice(StrEnum):
     trackio = "trackio"
 
 
+class MemoryChoice(StrEnum):
+    """`--memory`."""
+
+    normal = "normal"
+    low = "low"
+
+
 class PresetChoice(StrEnum):
     """`--preset`."""
 
@@ -69,6 +76,14 @@ Space = Annotated[
     str | None,
     typer.Option(
         "--space", metavar="NAME", help=f"The space that is searched; the recipe's by default. {SEARCHABLE}"
+    ),
+]
+Memory = Annotated[
+    MemoryChoice | None,
+    typer.Option(
+        "--memory",
+        help="low: compute the supernet's cells twice instead of keeping what is in them; same numbers, more time.",
+        show_default=False,
     ),
 ]
 Preset = Annotated[

@@ -54,6 +54,7 @@ def run(
     data: opt.Data = None,
     recipe: opt.RecipeName = DEFAULT_RECIPE,
     space: opt.Space = None,
+    memory: opt.Memory = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
     seed: opt.Seed = 0,
@@ -73,9 +74,11 @@ def run(
     """Search, derive, train, test, export and report, in one run folder."""
     if resume is not None:
         _refuse_with_resume(ctx)
-        _resume(resume, sets)
+        _resume(resume, _with_memory(memory, sets))
         return
-    settings = _settings(recipe, preset, data, _with_space(space, sets), image_size, skip_bad=skip_bad)
+    settings = _settings(
+        recipe, preset, data, _with_memory(memory, _with_space(space, sets)), image_size, skip_bad=skip_bad
+    )
     _begin(
         settings,
         _options(
@@ -96,6 +99,7 @@ def search(
     data: opt.Data = None,
     recipe: opt.RecipeName = DEFAULT_RECIPE,
     space: opt.Space = None,
+    memory: opt.Memory = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
     seed: opt.Seed = 0,
@@ -111,7 +115,9 @@ def search(
     track: opt.Track = None,
 ) -> None:
     """Search only; ends with genotype.json and a report."""
-    settings = _settings(recipe, preset, data, _with_space(space, sets), image_size, skip_bad=skip_bad)
+    settings = _settings(
+        recipe, preset, data, _with_memory(memory, _with_space(space, sets)), image_size, skip_bad=skip_bad
+    )
     _begin(
         settings,
         replace(
@@ -191,7 +197,8 @@ def _refuse_with_resume(ctx: typer.Context) -> None:
     given = [
         f"--{name.replace('_', '-')}"
         for name in ctx.params
-        if name not in ("resume", "sets") and getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        if name not in ("resume", "sets", "memory")
+        and getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
     ]
     if given:
         raise ConfigError(
@@ -207,6 +214,16 @@ def _with_space(space: str | None, sets: list[str] | None) -> list[str]:
     if any(text.partition("=")[0].strip() == "space" for text in given):
         raise ConfigError("--space and --set space=... say the same thing: leave one of them away")
     return [f"space={space}", *given]
+
+
+def _with_memory(memory: opt.MemoryChoice | None, sets: list[str] | None) -> list[str]:
+    """The settings of a call, `--memory` among them."""
+    given = list(sets or [])
+    if memory is None:
+        return given
+    if any(text.partition("=")[0].strip() == "search.memory" for text in given):
+        raise ConfigError("--memory and --set search.memory=... say the same thing: leave one of them away")
+    return [f"search.memory={memory.value}", *given]
 
 
 def _settings(

@@ -22,8 +22,8 @@ class Hooks:
     Args:
         operation: applied to the output of every operation, before it is weighed; None for no change.
         edge: applied to the output of every edge, before the node's sum; None for no change.
-        draws: the generators that both draw from, so that a cell can be computed once more; None where they are not
-            known.
+        draws: the generators that both draw from, so that a cell can be computed once more; None where they
+            are not known.
     """
 
     operation: OperationHook | None = None

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from edgewise.nn.engine import Engine
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.noise import Noise
-from edgewise.nn.statistics import frozen_statistics
 
 Memory = Literal["normal", "low"]
 """`low` keeps the inputs of each cell for the backward pass, and there computes the cell once more: less memory,
@@ -74,6 +74,7 @@ class _Call:
         engine: its engine, or None.
         weights: the names of its weights.
         training: its mode.
+        recording: of each batch norm in it, whether it records statistics.
         calls: of each primitive `noise` in it.
         draws: the generators of its hooks, and where they stood.
         autocast: device type, on or off, precision, cache.
@@ -84,6 +85,7 @@ class _Call:
     engine: Engine | None
     weights: tuple[str, ...]
     training: bool
+    recording: tuple[bool, ...]
     calls: tuple[int, ...]
     draws: tuple[tuple[torch.Generator, Tensor], ...]
     autocast: tuple[str, bool, torch.dtype, bool]
@@ -98,6 +100,7 @@ class _Call:
             engine,
             tuple(name for name, _ in cell.named_parameters()),
             cell.training,
+            tuple(norm.track_running_stats for norm in _norms(cell)),
             tuple(noise.calls for noise in _noises(cell)),
             tuple((generator, generator.get_state()) for generator in hooks.draws or ()),
             (
@@ -114,7 +117,9 @@ class _Call:
         Backward passes reach a cell's last input first, and sums keep that order.
         """
         found = [one.weights if isinstance(one, Mixture) else one for one in self.arguments]
-        return [one for one in found[::-1] if isinstance(one, Tensor)] + [p for _, p in self.cell.named_parameters()]
+        return [one for one in found[::-1] if isinstance(one, Tensor)] + [
+            p for _, p in self.cell.named_parameters()
+        ]
 
     def run(self, cell: Callable[..., Tensor]) -> Tensor:
         """The cell's output."""
@@ -136,26 +141,29 @@ class _Call:
         """The cell's output from other tensors, in the order of `tensors()`; leaves no trace in the cell."""
         rest = iter(tensors[: len(tensors) - len(self.weights)][::-1])
         arguments = tuple(
-            next(rest) if isinstance(one, Tensor) else replace(one, weights=next(rest)) if isinstance(one, Mixture) else one
+            next(rest)
+            if isinstance(one, Tensor)
+            else replace(one, weights=next(rest))
+            if isinstance(one, Mixture)
+            else one
             for one in self.arguments
         )
-        weights = dict(zip(self.weights, tensors[len(tensors) - len(self.weights) :], strict=True))
+        state = dict(zip(self.weights, tensors[len(tensors) - len(self.weights) :], strict=True))
+        # Statistics are recorded into copies: in bf16, a batch norm that does not record rounds in another way.
+        state |= {name: buffer.clone() for name, buffer in self.cell.named_buffers()}
         kind, enabled, dtype, cache = self.autocast
-        with (
-            self._as_before(),
-            frozen_statistics(self.cell),
-            torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=cache),
-        ):
-            return torch.func.functional_call(self.cell, weights, arguments, self._keywords())
+        with self._as_before(), torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=cache):
+            return torch.func.functional_call(self.cell, state, arguments, self._keywords())
 
     @contextmanager
     def _as_before(self) -> Iterator[None]:
         """Mode and random streams as they were at the call; afterwards, as they are now."""
-        mode, noises = self.cell.training, _noises(self.cell)
-        calls = [noise.calls for noise in noises]
+        mode, noises, norms = self.cell.training, _noises(self.cell), _norms(self.cell)
+        calls, recording = [noise.calls for noise in noises], [norm.track_running_stats for norm in norms]
         states = [generator.get_state() for generator, _ in self.draws]
         self.cell.train(self.training)
         _set_calls(noises, self.calls)
+        _set_recording(norms, self.recording)
         for generator, state in self.draws:
             generator.set_state(state)
         try:
@@ -163,6 +171,7 @@ class _Call:
         finally:
             self.cell.train(mode)
             _set_calls(noises, calls)
+            _set_recording(norms, recording)
             for (generator, _), state in zip(self.draws, states, strict=True):
                 generator.set_state(state)
 
@@ -196,6 +205,15 @@ class _Recompute(torch.autograd.Function):
 
 def _noises(cell: nn.Module) -> list[Noise]:
     return [module for module in cell.modules() if isinstance(module, Noise)]
+
+
+def _norms(cell: nn.Module) -> list[_BatchNorm]:
+    return [module for module in cell.modules() if isinstance(module, _BatchNorm)]
+
+
+def _set_recording(norms: Sequence[_BatchNorm], recording: Sequence[bool]) -> None:
+    for norm, wanted in zip(norms, recording, strict=True):
+        norm.track_running_stats = wanted
 
 
 def _set_calls(noises: Sequence[Noise], calls: Sequence[int]) -> None:

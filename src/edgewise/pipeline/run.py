@@ -36,7 +36,15 @@ from edgewise.spaces import Genotype
 SPACE_NEEDED = 256 * 2**20
 
 # What a run may be resumed with: nothing else leaves a checkpoint's tensors and schedules as they are.
-RESUMABLE = ("weights.", "arch.", "search.memory", "train.lr", "train.momentum", "train.weight_decay", "train.clip")
+RESUMABLE = (
+    "weights.",
+    "arch.",
+    "search.memory",
+    "train.lr",
+    "train.momentum",
+    "train.weight_decay",
+    "train.clip",
+)
 
 PHASES: dict[str, tuple[str, ...]] = {
     "run": ("search", "train:found", "train:random", "train:hand", "export", "report"),
