@@ -82,7 +82,7 @@ Memory = Annotated[
     MemoryChoice | None,
     typer.Option(
         "--memory",
-        help="low: compute the supernet's cells twice instead of keeping what is in them; same numbers, more time.",
+        help="low: compute cells twice instead of keeping what is in them; same numbers, more time.",
         show_default=False,
     ),
 ]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import sum_nodes
 from edgewise.nn.factorized import FactorizedReduction
+from edgewise.nn.lean import LeanReluConvNorm
 from edgewise.nn.operations import operation, relu_conv_norm
 from edgewise.spaces.genotype import Cell
 
@@ -86,12 +87,17 @@ class Preprocess(nn.Module):
         if place.reduce_previous:
             self.before: nn.Module = FactorizedReduction(place.channels_before, place.channels, affine=affine)
         else:
-            self.before = relu_conv_norm(place.channels_before, place.channels, affine=affine)
-        self.previous = relu_conv_norm(place.channels_previous, place.channels, affine=affine)
+            self.before = _relu_conv_norm(place.channels_before, place.channels, affine=affine)
+        self.previous = _relu_conv_norm(place.channels_previous, place.channels, affine=affine)
 
     def forward(self, before: Tensor, previous: Tensor) -> list[Tensor]:
         """Returns the cell's inputs, [B, C, H, W] each."""
         return [self.before(before), self.previous(previous)]
+
+
+def _relu_conv_norm(channels_in: int, channels_out: int, *, affine: bool) -> nn.Module:
+    plain = relu_conv_norm(channels_in, channels_out, affine=affine)
+    return plain if affine else LeanReluConvNorm(*plain)
 
 
 class DerivedCell(nn.Module):

@@ -218,6 +218,6 @@ class NB201Supernet(nn.Module):
             if stage > 0:
                 out = self.reductions[stage - 1](out)
             for cell in cells:  # type: ignore[union-attr]
-                call = remembering(cell, self.spec.memory)
+                call = remembering(cell, cell, self.spec.memory)
                 out = call(out, mixture[self.cell_type], weights, hooks, engine=engine)
         return self.head(out)

@@ -1,4 +1,4 @@
-"""Cells that keep their inputs alone, and are computed once more in the backward pass."""
+"""Parts of a network that keep their inputs alone, and are computed once more in the backward pass."""
 
 from __future__ import annotations
 
@@ -17,180 +17,173 @@ from edgewise.nn.mixture import Mixture
 from edgewise.nn.noise import Noise
 
 Memory = Literal["normal", "low"]
-"""`low` keeps the inputs of each cell for the backward pass, and there computes the cell once more: less memory,
-more time, the same numbers bit for bit.
+"""`low` keeps the inputs of each cell's edges for the backward pass, and there computes the edges once more: less
+memory, more time, the same numbers bit for bit.
 """
 
-CellArgument = Tensor | Mixture | Hooks | None
+Argument = Tensor | Mixture | Hooks | None
 
 
-def remembering(cell: nn.Module, memory: Memory) -> Callable[..., Tensor]:
-    """The cell, or for `low` memory what stands for it.
+def remembering(owner: nn.Module, function: Callable[..., Tensor], memory: Memory) -> Callable[..., Tensor]:
+    """The function, or for `low` memory what stands for it.
 
     Args:
-        cell: called with tensors, a mixture and hooks.
+        owner: holds all weights, batch norms and noise that the function uses.
+        function: takes tensors, a mixture and hooks.
         memory: see `Memory`.
     """
-    return cell if memory == "normal" else Recomputed(cell)
+    return function if memory == "normal" else Recomputed(owner, function)
 
 
 class Recomputed:
-    """A cell that keeps its inputs alone.
+    """A function that keeps its inputs alone.
 
-    A cell under hooks that don't say what they draw from is computed once, as ever: it could not be repeated.
+    Under hooks that don't say what they draw from it is computed once, as ever: it could not be repeated.
 
     Args:
-        cell: the cell.
+        owner: see `remembering`.
+        function: see `remembering`.
 
     Source: T. Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
     """
 
-    def __init__(self, cell: nn.Module) -> None:
-        self.cell = cell
+    def __init__(self, owner: nn.Module, function: Callable[..., Tensor]) -> None:
+        self.owner = owner
+        self.function = function
 
-    def __call__(self, *arguments: CellArgument, engine: Engine | None = None) -> Tensor:
-        """The cell's output.
+    def __call__(self, *arguments: Argument, engine: Engine | None = None) -> Tensor:
+        """The function's output.
 
         Args:
-            arguments: the cell's.
-            engine: the cell's, where it takes one.
+            arguments: the function's.
+            engine: the function's, where it takes one.
         """
         hooks = next((one for one in arguments if isinstance(one, Hooks)), NO_HOOKS)
-        call = _Call.now(self.cell, arguments, hooks, engine)
-        tensors = call.tensors()
+        bound = _Bound(self.owner, self.function, engine)
+        parameters = dict(bound.named_parameters())
+        tensors = [*_tensors(arguments), *parameters.values()]
         repeatable = hooks == NO_HOOKS or hooks.draws is not None
         if not (repeatable and torch.is_grad_enabled() and any(one.requires_grad for one in tensors)):
-            return call.run(self.cell)
-        return _Recompute.apply(call, *tensors)
+            return bound(*arguments)
+        call = _Call(
+            bound,
+            _emptied(arguments),
+            tuple(parameters),
+            _Surroundings.now(self.owner, hooks, tensors[0].device.type),
+        )
+        return _Recompute.apply(call, arguments, *tensors)
+
+
+class _Bound(nn.Module):
+    """A function over the weights of its owner."""
+
+    def __init__(self, owner: nn.Module, function: Callable[..., Tensor], engine: Engine | None) -> None:
+        super().__init__()
+        self.owner = owner
+        self.training = owner.training
+        # Not an attribute of its own: a module would be registered, and its weights twice.
+        self._held = (function, engine)
+
+    def forward(self, *arguments: Argument) -> Tensor:
+        """The function's output."""
+        function, engine = self._held
+        return function(*arguments) if engine is None else function(*arguments, engine=engine)
 
 
 @dataclass(frozen=True)
-class _Call:
-    """One call of a cell, and what it depends on besides tensors.
+class _Surroundings:
+    """What a function depends on besides tensors.
 
     Args:
-        cell: the cell.
-        arguments: its arguments; emptied of tensors where they are kept elsewhere.
-        engine: its engine, or None.
-        weights: the names of its weights.
-        training: its mode.
-        recording: of each batch norm in it, whether it records statistics.
-        calls: of each primitive `noise` in it.
-        draws: the generators of its hooks, and where they stood.
-        autocast: device type, on or off, precision, cache.
+        training: the owner's mode.
+        recording: of each batch norm, whether it records statistics.
+        calls: of each primitive `noise`.
+        draws: the generators of the hooks, and where they stand.
+        autocast: device type, precision, on or off, cache.
     """
 
-    cell: nn.Module
-    arguments: tuple[CellArgument, ...]
-    engine: Engine | None
-    weights: tuple[str, ...]
     training: bool
     recording: tuple[bool, ...]
     calls: tuple[int, ...]
     draws: tuple[tuple[torch.Generator, Tensor], ...]
-    autocast: tuple[str, bool, torch.dtype, bool]
+    autocast: tuple[str, torch.dtype, bool, bool]
 
     @staticmethod
-    def now(cell: nn.Module, arguments: tuple[CellArgument, ...], hooks: Hooks, engine: Engine | None) -> _Call:
-        """With everything as it is before the call."""
-        kind = next(one for one in arguments if isinstance(one, Tensor)).device.type
-        return _Call(
-            cell,
-            arguments,
-            engine,
-            tuple(name for name, _ in cell.named_parameters()),
-            cell.training,
-            tuple(norm.track_running_stats for norm in _norms(cell)),
-            tuple(noise.calls for noise in _noises(cell)),
+    def now(owner: nn.Module, hooks: Hooks, kind: str) -> _Surroundings:
+        """As they are, for a device type."""
+        dtype, cache = torch.get_autocast_dtype(kind), torch.is_autocast_cache_enabled()
+        return _Surroundings(
+            owner.training,
+            tuple(norm.track_running_stats for norm in _norms(owner)),
+            tuple(noise.calls for noise in _noises(owner)),
             tuple((generator, generator.get_state()) for generator in hooks.draws or ()),
-            (
-                kind,
-                torch.is_autocast_enabled(kind),
-                torch.get_autocast_dtype(kind),
-                torch.is_autocast_cache_enabled(),
-            ),
+            (kind, dtype, torch.is_autocast_enabled(kind), cache),
         )
 
-    def tensors(self) -> list[Tensor]:
-        """The arguments' tensors, the last first, and the weights.
-
-        Backward passes reach a cell's last input first, and sums keep that order.
-        """
-        found = [one.weights if isinstance(one, Mixture) else one for one in self.arguments]
-        return [one for one in found[::-1] if isinstance(one, Tensor)] + [
-            p for _, p in self.cell.named_parameters()
-        ]
-
-    def run(self, cell: Callable[..., Tensor]) -> Tensor:
-        """The cell's output."""
-        return cell(*self.arguments, **self._keywords())
-
-    def _keywords(self) -> dict[str, Engine]:
-        return {} if self.engine is None else {"engine": self.engine}
-
-    def without_tensors(self) -> _Call:
-        """The same call, with nothing that takes memory."""
-        empty = torch.empty(0)
-        found = [
-            empty if isinstance(one, Tensor) else replace(one, weights=empty) if isinstance(one, Mixture) else one
-            for one in self.arguments
-        ]
-        return replace(self, arguments=tuple(found))
-
-    def again(self, tensors: Sequence[Tensor]) -> Tensor:
-        """The cell's output from other tensors, in the order of `tensors()`; leaves no trace in the cell."""
-        rest = iter(tensors[: len(tensors) - len(self.weights)][::-1])
-        arguments = tuple(
-            next(rest)
-            if isinstance(one, Tensor)
-            else replace(one, weights=next(rest))
-            if isinstance(one, Mixture)
-            else one
-            for one in self.arguments
-        )
-        state = dict(zip(self.weights, tensors[len(tensors) - len(self.weights) :], strict=True))
-        # Statistics are recorded into copies: in bf16, a batch norm that does not record rounds in another way.
-        state |= {name: buffer.clone() for name, buffer in self.cell.named_buffers()}
-        kind, enabled, dtype, cache = self.autocast
-        with self._as_before(), torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=cache):
-            return torch.func.functional_call(self.cell, state, arguments, self._keywords())
-
-    @contextmanager
-    def _as_before(self) -> Iterator[None]:
-        """Mode and random streams as they were at the call; afterwards, as they are now."""
-        mode, noises, norms = self.cell.training, _noises(self.cell), _norms(self.cell)
-        calls, recording = [noise.calls for noise in noises], [norm.track_running_stats for norm in norms]
-        states = [generator.get_state() for generator, _ in self.draws]
-        self.cell.train(self.training)
-        _set_calls(noises, self.calls)
-        _set_recording(norms, self.recording)
+    def put(self, owner: nn.Module) -> None:
+        """Brings the owner and the generators to where they were."""
+        owner.train(self.training)
+        for norm, recording in zip(_norms(owner), self.recording, strict=True):
+            norm.track_running_stats = recording
+        for noise, calls in zip(_noises(owner), self.calls, strict=True):
+            noise.calls = calls
         for generator, state in self.draws:
             generator.set_state(state)
+
+    @contextmanager
+    def again(self, owner: nn.Module) -> Iterator[None]:
+        """Within it, all is as it was; afterwards, as it was before."""
+        kind, dtype, enabled, cache = self.autocast
+        present = _Surroundings.now(owner, Hooks(draws=tuple(one for one, _ in self.draws)), kind)
+        self.put(owner)
         try:
-            yield
+            with torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=cache):
+                yield
         finally:
-            self.cell.train(mode)
-            _set_calls(noises, calls)
-            _set_recording(norms, recording)
-            for (generator, _), state in zip(self.draws, states, strict=True):
-                generator.set_state(state)
+            present.put(owner)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a function.
+
+    Args:
+        bound: the function.
+        arguments: its arguments, emptied of tensors.
+        weights: the names of its weights.
+        surroundings: before the call.
+    """
+
+    bound: _Bound
+    arguments: tuple[Argument, ...]
+    weights: tuple[str, ...]
+    surroundings: _Surroundings
+
+    def again(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The output from other tensors; leaves no trace in the owner."""
+        count = len(tensors) - len(self.weights)
+        arguments = _filled(self.arguments, tensors[:count])
+        state = dict(zip(self.weights, tensors[count:], strict=True))
+        # Statistics are recorded into copies: in bf16, a batch norm that does not record rounds in another way.
+        state |= {name: buffer.clone() for name, buffer in self.bound.named_buffers()}
+        with self.surroundings.again(self.bound.owner):
+            return torch.func.functional_call(self.bound, state, arguments)
 
 
 class _Recompute(torch.autograd.Function):
-    """Runs a cell without keeping anything, and again when its gradients are asked for."""
+    """Runs a function without keeping anything, and again when its gradients are asked for."""
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, *tensors: Tensor) -> Tensor:
-        """The cell's output."""
-        out = call.run(call.cell)
-        ctx.call = call.without_tensors()
+    def forward(ctx: Any, call: _Call, arguments: tuple[Argument, ...], *tensors: Tensor) -> Tensor:
+        """The function's output."""
+        ctx.call = call
         ctx.save_for_backward(*tensors)
-        return out
+        return call.bound(*arguments)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """The gradients of all tensors; they can be differentiated again, where the cell can."""
-        twice, needed = torch.is_grad_enabled(), ctx.needs_input_grad[1:]
+        """The gradients of all tensors; they can be differentiated again, where the function can."""
+        twice, needed = torch.is_grad_enabled(), ctx.needs_input_grad[2:]
         # A tensor may be given twice: a view of each tells the two gradients apart.
         tensors = [
             (one.view_as(one) if twice else one.detach().requires_grad_()) if need else one.detach()
@@ -200,22 +193,35 @@ class _Recompute(torch.autograd.Function):
             out = ctx.call.again(tensors)
         wanted = [one for one, need in zip(tensors, needed, strict=True) if need]
         found = iter(torch.autograd.grad(out, wanted, grads, create_graph=twice, allow_unused=True))
-        return None, *(next(found) if need else None for need in needed)
+        return None, None, *(next(found) if need else None for need in needed)
 
 
-def _noises(cell: nn.Module) -> list[Noise]:
-    return [module for module in cell.modules() if isinstance(module, Noise)]
+def _tensors(arguments: Sequence[Argument]) -> list[Tensor]:
+    """The tensors among arguments, the last first: so do backward passes reach them, and sums keep their order."""
+    found = [one.weights if isinstance(one, Mixture) else one for one in arguments]
+    return [one for one in reversed(found) if isinstance(one, Tensor)]
 
 
-def _norms(cell: nn.Module) -> list[_BatchNorm]:
-    return [module for module in cell.modules() if isinstance(module, _BatchNorm)]
+def _filled(arguments: Sequence[Argument], tensors: Sequence[Tensor]) -> tuple[Argument, ...]:
+    """The arguments with other tensors, in the order of `_tensors`."""
+    rest = list(tensors)
+    return tuple(
+        rest.pop()
+        if isinstance(one, Tensor)
+        else replace(one, weights=rest.pop())
+        if isinstance(one, Mixture)
+        else one
+        for one in arguments
+    )
 
 
-def _set_recording(norms: Sequence[_BatchNorm], recording: Sequence[bool]) -> None:
-    for norm, wanted in zip(norms, recording, strict=True):
-        norm.track_running_stats = wanted
+def _emptied(arguments: Sequence[Argument]) -> tuple[Argument, ...]:
+    return _filled(arguments, [torch.empty(0)] * len(_tensors(arguments)))
 
 
-def _set_calls(noises: Sequence[Noise], calls: Sequence[int]) -> None:
-    for noise, count in zip(noises, calls, strict=True):
-        noise.calls = count
+def _noises(owner: nn.Module) -> list[Noise]:
+    return [module for module in owner.modules() if isinstance(module, Noise)]
+
+
+def _norms(owner: nn.Module) -> list[_BatchNorm]:
+    return [module for module in owner.modules() if isinstance(module, _BatchNorm)]

@@ -104,6 +104,7 @@ class SearchCell(nn.Module):
         hooks: Hooks = NO_HOOKS,
         *,
         engine: Engine = "plain",
+        memory: Memory = "normal",
     ) -> Tensor:
         """Maps both inputs to [B, C * nodes, h, w].
 
@@ -114,16 +115,30 @@ class SearchCell(nn.Module):
             edge_weights: [edges], a factor for each edge, or None for 1.
             hooks: changes of outputs.
             engine: see `Engine`.
+            memory: see `Memory`.
         """
         inputs = self.preprocess(before, previous)
+        return remembering(self.edges, self._mix, memory)(*inputs, mixture, edge_weights, hooks, engine=engine)
+
+    def _mix(
+        self,
+        before: Tensor,
+        previous: Tensor,
+        mixture: Mixture,
+        edge_weights: Tensor | None,
+        hooks: Hooks,
+        *,
+        engine: Engine,
+    ) -> Tensor:
+        inputs, training = [before, previous], self.edges.training
         fast: Engine = engine if hooks == NO_HOOKS else "plain"
         if fast == "auto" and can_run(self.space, inputs[0]):
             edges = cast(list[PartialChannelEdge], list(self.edges))
-            return run_cell(self.space, edges, inputs, mixture, edge_weights, training=self.training)
+            return run_cell(self.space, edges, inputs, mixture, edge_weights, training=training)
         if fast == "plain":
             states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
         else:
-            states = self.grouped.nodes(inputs, mixture, edge_weights, training=self.training)
+            states = self.grouped.nodes(inputs, mixture, edge_weights, training=training)
         return torch.cat([states[node] for node in self.space.concat], dim=1)
 
 
@@ -182,7 +197,7 @@ class Supernet(nn.Module):
         before, previous = self.stem(x)
         for cell in self.cells:
             weights = None if edge_weights is None else edge_weights[cell.cell_type]  # type: ignore[index]
-            run = remembering(cell, self.spec.memory)
-            out = run(before, previous, mixture[cell.cell_type], weights, hooks, engine=engine)  # type: ignore[index]
+            mixed = mixture[cell.cell_type]  # type: ignore[index]
+            out = cell(before, previous, mixed, weights, hooks, engine=engine, memory=self.spec.memory)
             before, previous = previous, out
         return self.classifier(self.pool(previous).flatten(1))
