@@ -9,6 +9,7 @@ from edgewise.core.errors import (
     GenotypeError,
     NonFiniteError,
     RunError,
+    ShortOfMemoryError,
 )
 from edgewise.core.folder import RunFolder
 from edgewise.core.progress import Phase, PlainProgress, Progress, SilentProgress, make_progress
@@ -32,6 +33,7 @@ __all__ = [
     "Progress",
     "RunError",
     "RunFolder",
+    "ShortOfMemoryError",
     "SilentProgress",
     "Streams",
     "apply_sets",

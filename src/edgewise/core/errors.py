@@ -27,5 +27,18 @@ class NonFiniteError(RunError):
     """A loss, gradient or architecture parameter became infinite or NaN."""
 
 
+class ShortOfMemoryError(RunError):
+    """There was not enough memory.
+
+    Args:
+        message: what, where, what to do.
+        resume_with: options that a stopped run can be resumed with and needs less; empty for none.
+    """
+
+    def __init__(self, message: str, *, resume_with: str = "") -> None:
+        super().__init__(message)
+        self.resume_with = resume_with
+
+
 class ExportError(EdgewiseError):
     """A network could not be written or does not agree with its exported copy."""

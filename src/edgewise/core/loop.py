@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from edgewise.core.errors import NonFiniteError
+from edgewise.core.errors import NonFiniteError, ShortOfMemoryError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.progress import Phase, Progress
@@ -15,6 +15,8 @@ from edgewise.core.provenance import peak_memory_bytes, reset_peak_memory
 
 # Asking a device for its numbers makes it wait; a search that went wrong should not go on for an epoch.
 CHECK_SECONDS = 10.0
+
+T = TypeVar("T")
 
 
 class Task(Protocol):
@@ -103,6 +105,7 @@ class Loop:
         Raises:
             Interrupted: the user asked for a stop; the checkpoint is written.
             NonFiniteError: a number is not finite; the last good checkpoint stays.
+            ShortOfMemoryError: there is not enough memory; the last checkpoint stays.
         """
         state = self.folder.load_checkpoint()
         mark = Mark.start(task, state)
@@ -122,7 +125,7 @@ class Loop:
             if self.stop.requested:
                 self._interrupt(task, mark)
             started = time.perf_counter()
-            record = task.step(mark.epoch, step)
+            record = self._guarded(task, mark, lambda step=step: task.step(mark.epoch, step))
             if record is not None:
                 self._guarded(task, mark, lambda record=record: self.folder.append_trace(record))
                 mark.trace += 1
@@ -133,7 +136,7 @@ class Loop:
                 self._within_epoch(task, mark)
         self._guarded(task, mark, lambda: task.check_finite(mark.epoch))
         view.epoch(mark.epoch, task.figures())
-        record = task.finish_epoch(mark.epoch)
+        record = self._guarded(task, mark, lambda: task.finish_epoch(mark.epoch))
         self.folder.append_trace(record)
         self.folder.append_timing(
             {
@@ -157,15 +160,21 @@ class Loop:
         if due:
             self._save(task, mark)
 
-    def _guarded(self, task: Task, mark: Mark, check: Callable[[], None]) -> None:
+    def _guarded(self, task: Task, mark: Mark, action: Callable[[], T]) -> T:
         try:
-            check()
+            return action()
         except NonFiniteError as error:
             raise NonFiniteError(
                 f"{error}; the last good checkpoint is {mark.saved_at}: go on from it by "
                 f"`{self._resume_command()}` with a lower learning rate (add --set weights.lr=..., "
                 "--set arch.lr=... or --set train.lr=...), or start anew with --precision fp32"
             ) from None
+        except ShortOfMemoryError as error:
+            command = " ".join(filter(None, [self._resume_command(), error.resume_with]))
+            raise ShortOfMemoryError(
+                f"{error}; epoch {mark.epoch + 1}, step {mark.step + 1} of {task.title}; the last good checkpoint "
+                f"is {mark.saved_at}: `{command}` goes on from it, here or where there is more memory"
+            ) from error
 
     def _interrupt(self, task: Task, mark: Mark) -> None:
         self._guarded(task, mark, lambda: task.check_finite(mark.epoch))

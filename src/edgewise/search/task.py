@@ -17,6 +17,7 @@ from edgewise.nn import StemName, SupernetSpec, build_supernet
 from edgewise.search.bilevel import BilevelSearch, SearchBatches
 from edgewise.search.diagnostics import discretisation_gap, hessian_eigenvalue
 from edgewise.search.records import epoch_record, step_record
+from edgewise.search.shortage import explaining_search_memory
 from edgewise.search.step import EpochSums, StepReport
 from edgewise.search.watch import Watch
 from edgewise.spaces import Genotype, space
@@ -159,7 +160,8 @@ class SearchTask:
         stage = self.recipe.locate(scheduled)[0]
         if stage != self.search.stage:
             self._enter(stage)
-        report = self.search.step(self.batches, scheduled)
+        with explaining_search_memory(self.recipe):
+            report = self.search.step(self.batches, scheduled)
         self.sums.add(report)
         self._last = report
         return step_record(report, epoch, step) if self.recipe.search.trace_steps else None
@@ -213,7 +215,8 @@ class SearchTask:
         asked = every > 0 and (scheduled % every == 0 or scheduled == last)
         if not asked and not self.watch.due(scheduled):
             return None
-        return hessian_eigenvalue(self.search, self.probe.next(), self.streams.generator("hessian"))
+        with explaining_search_memory(self.recipe):
+            return hessian_eigenvalue(self.search, self.probe.next(), self.streams.generator("hessian"))
 
     def _gap(self, scheduled: int, genotype: Genotype) -> dict[str, float] | None:
         diagnostics, last = self.recipe.diagnostics, self.recipe.search.epochs - 1

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.core.errors import NonFiniteError
+from edgewise.core.memory import explaining_memory
 from edgewise.core.optimiser import sgd
 from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Splits
@@ -98,6 +99,15 @@ class TrainTask:
 
     def step(self, epoch: int, step: int) -> None:
         """Trains on one batch."""
+        sizes = self.settings
+        with explaining_memory(
+            f"the {self.title}",
+            f"batch {sizes.batch_size}, C {sizes.channels}, {sizes.layers} layers",
+            f"start with a smaller train.batch_size (it is {sizes.batch_size}), train.channels or train.layers",
+        ):
+            self._step(epoch)
+
+    def _step(self, epoch: int) -> None:
         batch = self.batches.next()
         self.network.train()
         for group in self.optimizer.param_groups:
