@@ -13,6 +13,9 @@ from edgewise.core import DataError
 from edgewise.data.augment import Augment
 from edgewise.data.images import Images
 from edgewise.data.normalisation import Normalisation
+from edgewise.data.streamed import announce, forget
+
+_AHEAD = 2  # batches that are decoded while others train, where images are streamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +83,9 @@ class Batches:
         if self._batch == len(self._ends):
             self._permutation = torch.randperm(len(self._images), generator=self._generator)
             self._batch = 0
-        start = self._ends[self._batch - 1] if self._batch else 0
-        index = self._permutation[start : self._ends[self._batch]].to(self._images.labels.device)
+        index = self._rows(self._batch).to(self._images.labels.device)
+        for coming in range(self._batch, min(self._batch + 1 + _AHEAD, len(self._ends))):
+            announce(self._images.pixels, self._rows(coming))
         self._batch += 1
         pixels = self._images.pixels[index]
         if self._augment is None:
@@ -89,6 +93,10 @@ class Batches:
         else:
             x = self._augment(pixels, normalisation=self._normalisation, generator=self._augment_generator)
         return Batch(x, self._images.labels[index], index)
+
+    def _rows(self, batch: int) -> Tensor:
+        """The rows of a batch of this pass."""
+        return self._permutation[self._ends[batch - 1] if batch else 0 : self._ends[batch]]
 
     def state_dict(self) -> dict[str, Any]:
         """The exact position: tensors and plain values."""
@@ -111,6 +119,7 @@ class Batches:
                 f"a position in {len(permutation)} images, batch {batch}, does not fit {len(self._images)} images "
                 f"in {len(self)} batches: resume with the images and the batch size that the run began with"
             )
+        forget(self._images.pixels)
         self._permutation = permutation.clone()
         self._batch = batch
         self._generator.set_state(state["generator"])
@@ -130,6 +139,9 @@ def in_order(
     """
     for start in range(0, len(images), batch_size):
         stop = min(start + batch_size, len(images))
+        announce(images.pixels, slice(start, stop))
+        if stop < len(images):
+            announce(images.pixels, slice(stop, min(stop + batch_size, len(images))))
         x = normalisation.apply(images.pixels[start:stop].to(device))
         yield Batch(x, images.labels[start:stop].to(device), torch.arange(start, stop, device=device))
 

@@ -28,6 +28,14 @@ class Header:
     transparent: bool
 
 
+@dataclass(frozen=True)
+class Format:
+    """How images are kept: pixels a side, channels."""
+
+    size: int
+    channels: int
+
+
 def read_header(image: Image.Image) -> Header:
     """The header of an opened image; raises whatever PIL raises on a damaged one."""
     # The sides are sorted, so a turn that EXIF asks for makes no difference here.

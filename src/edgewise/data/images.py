@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from edgewise.data.normalisation import Normalisation
+from edgewise.data.streamed import Pixels, join, pick
+
+_CHUNK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,11 +20,11 @@ class Images:
     """Images with their labels.
 
     Args:
-        pixels: uint8 [N, C, H, W].
+        pixels: uint8 [N, C, H, W], or what stands for it where images are decoded as they are needed.
         labels: int64 [N], indices of classes.
     """
 
-    pixels: Tensor
+    pixels: Pixels
     labels: Tensor
 
     def __len__(self) -> int:
@@ -33,7 +36,7 @@ class Images:
 
     def take(self, rows: Tensor) -> Images:
         """The images of these rows, copied."""
-        return Images(self.pixels[rows], self.labels[rows])
+        return Images(pick(self.pixels, rows), self.labels[rows])
 
 
 class SealedImages:
@@ -84,7 +87,7 @@ class Splits:
     def train(self) -> Images:
         """The weights and arch images together, in this order."""
         return Images(
-            torch.cat([self.weights.pixels, self.arch.pixels]),
+            join(self.weights.pixels, self.arch.pixels),
             torch.cat([self.weights.labels, self.arch.labels]),
         )
 
@@ -109,6 +112,7 @@ def fingerprint(sets: Iterable[Images]) -> str:
     digest = hashlib.sha256()
     for images in sets:
         digest.update(repr(tuple(images.pixels.shape)).encode())
-        digest.update(images.pixels.contiguous().numpy().data)
+        for chunk in images.pixels.split(_CHUNK):
+            digest.update(chunk.contiguous().numpy().data)
         digest.update(images.labels.contiguous().numpy().astype("<i8").data)
     return digest.hexdigest()

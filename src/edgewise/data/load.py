@@ -11,11 +11,12 @@ from torch import Tensor
 
 from edgewise.core import ConfigError, DataError, Streams, build, dump
 from edgewise.data.checks import check_classes, check_counts, drop_unused
-from edgewise.data.decode import Header
+from edgewise.data.decode import Format, Header
 from edgewise.data.images import Images, SealedImages, Splits, fingerprint
 from edgewise.data.normalisation import Normalisation
 from edgewise.data.opening import open_source
-from edgewise.data.reading import Unreadable, raise_unreadable, read_headers, read_images
+from edgewise.data.reading import Unreadable, raise_unreadable, read_headers
+from edgewise.data.residence import read_part, stream_part, streams
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part, Source
 from edgewise.data.split import cap, cut
@@ -33,14 +34,6 @@ class _Choice:
     train_rows: Tensor
     test: Part
     test_rows: Tensor
-
-
-@dataclass(frozen=True)
-class _Format:
-    """How images are kept: pixels a side, channels."""
-
-    size: int
-    channels: int
 
 
 def load(settings: DataSettings, *, seed: int, arch_fraction: float = 0.5) -> Splits:
@@ -67,7 +60,7 @@ def load(settings: DataSettings, *, seed: int, arch_fraction: float = 0.5) -> Sp
     source = drop_unused(source)
     streams, notes = Streams(seed), list(source.notes)
     choice = _choose(source, settings, streams, notes)
-    train, test, bad = _read(source, settings, choice, notes)
+    train, normalisation, test, bad = _read(source, settings, choice, notes)
     weights_rows, arch_rows = cut(train.labels, arch_fraction, generator=streams.generator("data.arch"))
     weights, arch = train.take(weights_rows), train.take(arch_rows)
     return Splits(
@@ -75,7 +68,7 @@ def load(settings: DataSettings, *, seed: int, arch_fraction: float = 0.5) -> Sp
         arch=arch,
         test=SealedImages(test),
         class_names=source.class_names,
-        normalisation=Normalisation.measure(train.pixels),
+        normalisation=normalisation,
         fingerprint=fingerprint((weights, arch, test)),
         source=settings.source,
         flip_safe=source.flip_safe,
@@ -111,7 +104,7 @@ def _choose(source: Source, settings: DataSettings, streams: Streams, notes: lis
 
 def _read(
     source: Source, settings: DataSettings, choice: _Choice, notes: list[str]
-) -> tuple[Images, Images, list[Unreadable]]:
+) -> tuple[Images, Normalisation, Images, list[Unreadable]]:
     headers, bad = read_headers(choice.train, choice.train_rows)
     if not settings.skip_bad:
         raise_unreadable(bad, source.name)
@@ -120,8 +113,10 @@ def _read(
             f"none of the {len(choice.train_rows)} training images of {source.name} can be read: {bad[0]}"
         )
     kept_as = _format(headers, settings.image_size, notes)
-    train, bad_train = _decode(choice.train, choice.train_rows, kept_as)
-    test, bad_test = _decode(choice.test, choice.test_rows, kept_as)
+    images = len(choice.train_rows) + len(choice.test_rows)
+    read = stream_part if streams(settings, images, kept_as, notes) else read_part
+    train, normalisation, bad_train = read(choice.train, choice.train_rows, kept_as)
+    test, _, bad_test = read(choice.test, choice.test_rows, kept_as)
     bad = bad_train + bad_test
     if not settings.skip_bad:
         raise_unreadable(bad, source.name)
@@ -134,18 +129,10 @@ def _read(
     if missing:
         names = ", ".join(source.class_names[label] for label in missing[:5])
         notes.append(f"{len(missing)} classes have no test image: {names}")
-    return train, test, bad
+    return train, normalisation, test, bad
 
 
-def _decode(part: Part, rows: Tensor, kept_as: _Format) -> tuple[Images, list[Unreadable]]:
-    pixels, bad = read_images(part, rows, size=kept_as.size, channels=kept_as.channels)
-    images = Images(pixels, part.labels[rows])
-    if bad:
-        images = images.take(torch.nonzero(~torch.isin(rows, torch.tensor([one.row for one in bad]))).flatten())
-    return images, bad
-
-
-def _format(headers: Sequence[Header], wanted: int | None, notes: list[str]) -> _Format:
+def _format(headers: Sequence[Header], wanted: int | None, notes: list[str]) -> Format:
     """What the training images, and they alone, say about size and channels."""
     shortest = min(header.shorter for header in headers)
     longest = max(header.longer for header in headers)
@@ -159,7 +146,7 @@ def _format(headers: Sequence[Header], wanted: int | None, notes: list[str]) -> 
     transparent = sum(header.transparent for header in headers)
     if transparent:
         notes.append(f"{transparent} training images are transparent: they are laid on white")
-    return _Format(size, channels)
+    return Format(size, channels)
 
 
 def _default_size(headers: Sequence[Header]) -> int:

@@ -24,22 +24,28 @@ class Normalisation:
 
     @classmethod
     def measure(cls, pixels: Tensor) -> Normalisation:
-        """The mean and (population) standard deviation of uint8 pixels [N, C, H, W].
+        """The mean and (population) standard deviation of uint8 pixels [N, C, H, W]; see `of_counts`."""
+        # Counting is exact whatever the number of pixels and threads; a running sum is not.
+        counts = torch.zeros(pixels.shape[1], 256, dtype=torch.int64)
+        for chunk in pixels.split(_CHUNK):
+            for channel in range(pixels.shape[1]):
+                counts[channel] += torch.bincount(chunk[:, channel].flatten(), minlength=256)
+        return cls.of_counts(counts)
+
+    @classmethod
+    def of_counts(cls, counts: Tensor) -> Normalisation:
+        """From how often each of the 256 values occurs, int64 [C, 256].
 
         A channel that is the same everywhere gets the standard deviation 1, so that it becomes 0 and not NaN.
         """
         values = torch.arange(256, dtype=torch.float64) / 255
         means, stds = [], []
-        for channel in range(pixels.shape[1]):
-            # Counting is exact whatever the number of pixels and threads; a running sum is not.
-            counts = torch.zeros(256, dtype=torch.int64)
-            for chunk in pixels[:, channel].split(_CHUNK):
-                counts += torch.bincount(chunk.flatten(), minlength=256)
-            share = counts.double() / max(int(counts.sum()), 1)
+        for own in counts:
+            share = own.double() / max(int(own.sum()), 1)
             mean = float((share * values).sum())
             std = float((share * (values - mean) ** 2).sum().sqrt())
             means.append(mean)
-            stds.append(std if int((counts > 0).sum()) > 1 else 1.0)
+            stds.append(std if int((own > 0).sum()) > 1 else 1.0)
         return cls(tuple(means), tuple(stds))
 
     def apply(self, pixels: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgewise.core import DataError
+from edgewise.core.memory import free_bytes
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
 from edgewise.data.tables import table_source
@@ -45,8 +46,13 @@ def parquet_source(settings: DataSettings, files: Sequence[Path]) -> Source:
         file = bisect_right(offsets[part], row) - 1
         return f"{parts[part][file]}, row {row - offsets[part][file]}"
 
-    tables, features = _read(parts, settings.source)
-    return table_source(settings, tables, features, where=where)
+    notes: list[str] = []
+    if _is_mapped(settings, list(sizes)):
+        tables, features, place = _map(parts, settings.source)
+        notes.append(f"the parquet files are unpacked, still encoded, into the cache of `datasets` ({place}) once")
+    else:
+        tables, features = _read(parts, settings.source)
+    return table_source(settings, tables, features, where=where, notes=notes)
 
 
 def _by_part(files: Sequence[Path], source: str) -> dict[str, list[Path]]:
@@ -87,6 +93,36 @@ def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
     return sizes
 
 
+def _is_mapped(settings: DataSettings, paths: Sequence[Path]) -> bool:
+    """Whether even the encoded images stay on disk."""
+    if settings.stream == "auto":
+        return 2 * sum(path.stat().st_size for path in paths) > free_bytes("cpu")
+    return settings.stream == "always"
+
+
+def _map(parts: dict[str, list[Path]], source: str) -> tuple[dict[str, pa.Table], dict[str, Any], str]:
+    """Tables that the system reads from disk page by page, and where they lie."""
+    import datasets
+
+    data_files = {part: [_escape(path) for path in paths] for part, paths in parts.items()}
+    try:
+        found = datasets.load_dataset("parquet", data_files=data_files)
+    except Exception as error:  # as in `_read`
+        raise _unlike(error, source) from error
+    tables = {str(part): rows.data.table for part, rows in found.items()}
+    first = found["train" if "train" in parts else next(iter(parts))]
+    place = os.path.dirname(first.cache_files[0]["filename"]) if first.cache_files else "memory"
+    return tables, dict(first.features), place
+
+
+def _unlike(error: Exception, source: str) -> DataError:
+    cause = error.__cause__ or error
+    return DataError(
+        f"{source} can't be read as one table ({type(cause).__name__}: {_first_line(cause)}): all its parquet "
+        f"files must have columns of the same types"
+    )
+
+
 def _read(parts: dict[str, list[Path]], source: str) -> tuple[dict[str, pa.Table], dict[str, Any]]:
     import datasets
     import pyarrow as pa
@@ -106,11 +142,7 @@ def _read(parts: dict[str, list[Path]], source: str) -> tuple[dict[str, pa.Table
             batches = list(stream.with_format("arrow").iter(batch_size=_ROWS))
             tables[part] = pa.concat_tables(batches)
     except Exception as error:  # the library raises its own types, pyarrow's and built-in ones
-        cause = error.__cause__ or error
-        raise DataError(
-            f"{source} can't be read as one table ({type(cause).__name__}: {_first_line(cause)}): all its parquet "
-            f"files must have columns of the same types"
-        ) from error
+        raise _unlike(error, source) from error
     return tables, features
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor
 
 from edgewise.core import DataError
+from edgewise.core.memory import free_bytes
 from edgewise.data.decode import Header, read_header, read_pixels
 from edgewise.data.source import Part
 
@@ -77,6 +78,26 @@ def read_images(part: Part, rows: Tensor, *, size: int, channels: int) -> tuple[
     return torch.from_numpy(pixels), bad
 
 
+def survey_images(part: Part, rows: Tensor, *, size: int, channels: int) -> tuple[Tensor, list[Unreadable]]:
+    """Decodes these rows and keeps none.
+
+    Returns:
+        int64 [C, 256], how often each value occurs in the images that can be read, and those that can't.
+    """
+    counts = np.zeros((channels, 256), dtype=np.int64)
+    lock = threading.Lock()
+
+    def work(position: int, row: int) -> None:
+        with part.open(row) as image:
+            pixels = read_pixels(image, size=size, channels=channels)
+        found = np.stack([np.bincount(plane.reshape(-1), minlength=256) for plane in pixels])
+        with lock:
+            np.add(counts, found, out=counts)
+
+    bad = _each(part, rows.tolist(), work)
+    return torch.from_numpy(counts), bad
+
+
 def raise_unreadable(bad: Sequence[Unreadable], source: str) -> None:
     """Raises one DataError that names the first few, if there are any."""
     if not bad:
@@ -119,9 +140,10 @@ def _reason(error: Exception) -> str:
 
 def _check_memory(shape: tuple[int, int, int, int]) -> None:
     needed = 2 * int(np.prod(shape, dtype=np.int64))  # once here, once more while the splits are made
-    available = psutil.virtual_memory().available
+    available = free_bytes("cpu")
     if needed > available:
         raise DataError(
             f"{shape[0]} images of {shape[2]}x{shape[3]}x{shape[1]} need {needed / 2**30:.1f} GiB of memory, "
-            f"{available / 2**30:.1f} GiB are free: lower data.image_size or data.train_images"
+            f"{available / 2**30:.1f} GiB are free: lower data.image_size or "
+            f"data.train_images, or have them decoded as they are needed (data.stream = always)"
         )

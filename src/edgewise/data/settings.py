@@ -22,6 +22,9 @@ class DataSettings:
         skip_bad: leave unreadable images out and list them, instead of stopping.
         label_column: column of the labels in tables; None looks for a class column.
         image_column: column of the images in tables; None looks for an image column.
+        stream: "always" leaves images encoded where they are, and decodes each batch in workers while others
+            train; "never" decodes all of them into memory at the start; "auto" streams what would not fit. The
+            batches are the same.
     """
 
     source: str = "digits"
@@ -31,6 +34,7 @@ class DataSettings:
     skip_bad: bool = False
     label_column: str | None = None
     image_column: str | None = None
+    stream: Literal["auto", "always", "never"] = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
-"""What a run will cost, measured on a few of its own steps before it starts."""
+"""What a run will cost, in time and memory, measured on a few of its own steps before it starts."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgewise.core.compute import Compute
 from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
+from edgewise.pipeline.fit import MemoryEstimate, half_of, peak_of, room_bytes
 from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.settings import Settings
 from edgewise.search import SearchTask
@@ -23,7 +24,7 @@ TYPICAL_OF = {"nb201": "NB201_ResNet", "nasnet": "NASNet"}
 
 @dataclass(frozen=True)
 class PhaseEstimate:
-    """The expected duration of a phase.
+    """The expected duration and memory of a phase.
 
     Args:
         name: of the phase.
@@ -31,6 +32,7 @@ class PhaseEstimate:
         steps: in an epoch.
         step_seconds: mean of the measured steps, the first left out.
         measured: how many steps were measured.
+        memory: what it needs; None where that can't be measured.
     """
 
     name: str
@@ -38,6 +40,7 @@ class PhaseEstimate:
     steps: int
     step_seconds: float
     measured: int
+    memory: MemoryEstimate | None = None
 
     @property
     def seconds(self) -> float:
@@ -89,42 +92,94 @@ def estimate(
         steps: how many steps to measure, besides a first one.
     """
     if command in ("run", "search"):
-        task = SearchTask(settings, splits, augment, stem=stem, seed=0, compute=compute)
-        yield _estimate_search(task, settings, steps, compute)
+
+        def search(batch: int) -> SearchTask:
+            sized = replace(settings, search=replace(settings.search, batch_size=batch))
+            return SearchTask(sized, splits, augment, stem=stem, seed=0, compute=compute)
+
+        yield _estimate_search(
+            search, min(settings.search.batch_size, len(splits.weights)), settings, steps, compute
+        )
     if command in ("run", "train"):
         cells = genotype or published(TYPICAL_OF.get(settings.space, TYPICAL))
-        candidate = build_candidate("found", cells, settings, splits, stem=stem, seed=0)
-        training = TrainTask(
-            candidate.network, "found", settings.train, splits, train_augment, seed=0, compute=compute
-        )
-        seconds = _time(lambda i: training.step(0, i), steps, compute)
-        yield PhaseEstimate("training", training.epochs, training.steps, seconds, steps)
+
+        def train(batch: int) -> TrainTask:
+            network = build_candidate("found", cells, settings, splits, stem=stem, seed=0).network
+            sized = replace(settings.train, batch_size=batch)
+            return TrainTask(network, "found", sized, splits, train_augment, seed=0, compute=compute)
+
+        batch = min(settings.train.batch_size, len(splits.weights) + len(splits.arch))
+        yield _estimate_training(train, batch, steps, compute)
 
 
-def _estimate_search(task: SearchTask, settings: Settings, steps: int, compute: Compute) -> PhaseEstimate:
+def _estimate_training(
+    make: Callable[[int], TrainTask], batch: int, steps: int, compute: Compute
+) -> PhaseEstimate:
+    small = _peak_at(make, half_of(batch), [0], compute)
+    training, room = make(batch), room_bytes(compute)
+    seconds, peak = _time(lambda i: training.step(0, i), steps, compute)
+    memory = _line("training", (half_of(batch), small), (batch, peak), room)
+    return PhaseEstimate("training", training.epochs, training.steps, seconds, steps, memory)
+
+
+def _estimate_search(
+    make: Callable[[int], SearchTask], batch: int, settings: Settings, steps: int, compute: Compute
+) -> PhaseEstimate:
     """Frozen epochs lack the arch step, and stages differ in depth: each kind is measured and weighed."""
-    epochs, frozen = task.epochs, settings.frozen_epochs
+    epochs, frozen = settings.search.epochs, settings.frozen_epochs
     stages = [settings.locate(epoch)[0] for epoch in range(epochs)]
-    seconds = 0.0
+    lasts = [len(stages) - 1 - stages[::-1].index(stage) for stage in dict.fromkeys(stages)]
+    small = _peak_at(make, half_of(batch), lasts, compute)
+    task, room = make(batch), room_bytes(compute)
+    seconds, peaks = 0.0, []
     for stage in dict.fromkeys(stages):
         first, count = stages.index(stage), stages.count(stage)
         last = first + count - 1
-        full = _time(lambda i, last=last: task.step(last, i), steps, compute)
+        full, peak = _time(lambda i, last=last: task.step(last, i), steps, compute)
+        peaks.append(peak)
         lean = full
         if frozen:
-            lean = _time(lambda i, first=first: task.step(first, i), max(2, steps // 3), compute)
+            lean, _ = _time(lambda i, first=first: task.step(first, i), max(2, steps // 3), compute)
         seconds += frozen * lean + (count - frozen) * full
-    return PhaseEstimate("search", epochs, task.steps, seconds / epochs, steps)
+    most = None if None in peaks else max(peaks)
+    memory = _line("search", (half_of(batch), small), (batch, most), room)
+    return PhaseEstimate("search", epochs, task.steps, seconds / epochs, steps, memory)
 
 
-def _time(step: Callable[[int], object], steps: int, compute: Compute) -> float:
-    step(0)
-    _wait(compute)
-    started = time.perf_counter()
-    for i in range(steps):
-        step(i + 1)
-    _wait(compute)
-    return (time.perf_counter() - started) / steps
+def _peak_at(
+    make: Callable[[int], SearchTask | TrainTask], batch: int, epochs: list[int], compute: Compute
+) -> int | None:
+    """The highest memory of two steps in each of these epochs, on a task that is thrown away."""
+    task = make(batch)
+    return peak_of(lambda: [task.step(epoch, i) for epoch in epochs for i in range(2)], compute)
+
+
+def _line(
+    phase: str, small: tuple[int, int | None], full: tuple[int, int | None], room: int
+) -> MemoryEstimate | None:
+    if small[1] is None or full[1] is None:
+        return None
+    return MemoryEstimate.through(phase, (small[0], small[1]), (full[0], full[1]), room)
+
+
+def _time(step: Callable[[int], object], steps: int, compute: Compute) -> tuple[float, int | None]:
+    """Seconds of a step, and the highest memory."""
+    seconds = 0.0
+
+    def measure() -> None:
+        nonlocal seconds
+        step(0)
+        _wait(compute)
+        started = time.perf_counter()
+        for i in range(steps):
+            step(i + 1)
+        _wait(compute)
+        seconds = (time.perf_counter() - started) / steps
+
+    peak = peak_of(measure, compute)
+    if peak is None:
+        measure()
+    return seconds, peak
 
 
 def _wait(compute: Compute) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,8 @@ from edgewise.spaces import Genotype
 SPACE_NEEDED = 256 * 2**20
 
 # What a run may be resumed with: nothing else leaves a checkpoint's tensors and schedules as they are.
-RESUMABLE = (
-    "weights.",
-    "arch.",
-    "search.memory",
-    "train.lr",
-    "train.momentum",
-    "train.weight_decay",
-    "train.clip",
-)
+RESUMABLE = ("weights.", "arch.", "search.memory", "data.stream")
+RESUMABLE += ("train.lr", "train.momentum", "train.weight_decay", "train.clip")
 
 PHASES: dict[str, tuple[str, ...]] = {
     "run": ("search", "train:found", "train:random", "train:hand", "export", "report"),
@@ -108,7 +102,8 @@ def start(
             folder.write_text(files.GENOTYPE, genotype.to_json())
         _introduce(folder.read_run(), settings, splits, progress)
         if options.estimate:
-            _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
+            with _noting_end(folder):
+                _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
         return _carry_out(folder, settings, splits, compute, progress)
 
 
@@ -234,16 +229,23 @@ def _carry_out(
             progress=progress,
             truth=open_truth(run.get("truth"), settings),
         )
-        try:
+        with _noting_end(folder):
             for phase in phases:
                 run_phase(phase, context)
-        except Interrupted:
-            folder.update_run({"status": "interrupted"})
-            raise
-        except EdgewiseError as error:
-            folder.update_run({"status": "failed", "error": str(error)})
-            raise
     return _result(folder)
+
+
+@contextmanager
+def _noting_end(folder: RunFolder) -> Iterator[None]:
+    """Writes down how it ended, where that was not well."""
+    try:
+        yield
+    except Interrupted:
+        folder.update_run({"status": "interrupted"})
+        raise
+    except EdgewiseError as error:
+        folder.update_run({"status": "failed", "error": str(error)})
+        raise
 
 
 def _result(folder: RunFolder) -> RunResult:
@@ -282,6 +284,8 @@ def _say_cost(
     )
     for part in parts:
         progress.say(f"expected: {part.sentence()}")
+        if part.memory is not None:
+            progress.say(f"memory: {part.memory.sentence()}")
     if command == "run" and settings.compare:
         progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compare)}")
 
