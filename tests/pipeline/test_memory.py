@@ -107,3 +107,15 @@ def test_a_process_that_is_really_short_of_memory_ends_with_advice_and_exit_code
     assert done.returncode == 1, done.stderr[-2000:]
     assert "error: out of memory in the search (batch 500, C 64" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_whose_images_are_streamed_is_the_run_whose_images_are_in_memory(whole, tmp_path: Path) -> None:
+    with one_thread():
+        start(small("data.stream=always"), tmp_path / "run", options=options(), command="search")
+    for name in ("genotype.json", "supernet.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (whole.folder / name).read_bytes(), name
+    trace = (tmp_path / "run" / "trace.jsonl").read_bytes()
+    assert (whole.folder / "trace.jsonl").read_bytes().startswith(trace)
+    one, two = (json.loads((folder / "run.json").read_text()) for folder in (tmp_path / "run", whole.folder))
+    assert one["data"]["fingerprint"] == two["data"]["fingerprint"]
+    assert any("data.stream = always" in note for note in one["data"]["notes"])

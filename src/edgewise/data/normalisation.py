@@ -54,7 +54,8 @@ class Normalisation:
         Args:
             pixels: [B, C, H, W], uint8 (0 to 255) or floating point (0 to 1).
         """
-        x = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+        x = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()
         mean = torch.tensor(self.mean, dtype=torch.float32, device=x.device)[:, None, None]
         std = torch.tensor(self.std, dtype=torch.float32, device=x.device)[:, None, None]
-        return (x - mean) / std
+        # A copy by now: a difference of its own, divided in place.
+        return (x - mean).div_(std)

@@ -67,7 +67,7 @@ def read_images(part: Part, rows: Tensor, *, size: int, channels: int) -> tuple[
         DataError: the images don't fit in memory.
     """
     shape = (len(rows), channels, size, size)
-    _check_memory(shape)
+    check_memory(shape)
     pixels = np.zeros(shape, dtype=np.uint8)
 
     def work(position: int, row: int) -> None:
@@ -138,7 +138,8 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).partition("\n")[0][:200]
 
 
-def _check_memory(shape: tuple[int, int, int, int]) -> None:
+def check_memory(shape: tuple[int, int, int, int]) -> None:
+    """Raises DataError if images of this shape, [N, C, H, W], don't fit in memory twice."""
     needed = 2 * int(np.prod(shape, dtype=np.int64))  # once here, once more while the splits are made
     available = free_bytes("cpu")
     if needed > available:

@@ -10,13 +10,15 @@ from edgewise.core.memory import free_bytes
 from edgewise.data.decode import Format
 from edgewise.data.images import Images
 from edgewise.data.normalisation import Normalisation
-from edgewise.data.reading import Unreadable, read_images, survey_images
+from edgewise.data.reading import Unreadable, check_memory, read_images, survey_images
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part
 from edgewise.data.streamed import StreamedPixels
 
 # Decoded images are there up to three times: as read, cut into splits, and joined for a training.
 _COPIES = 3
+# Fewer than these, decoded, and streaming makes no sense either.
+_AT_ONCE = 64
 
 
 def streams(settings: DataSettings, images: int, kept_as: Format, notes: list[str]) -> bool:
@@ -57,6 +59,8 @@ def read_part(part: Part, rows: Tensor, kept_as: Format) -> tuple[Images, Normal
 
 def stream_part(part: Part, rows: Tensor, kept_as: Format) -> tuple[Images, Normalisation, list[Unreadable]]:
     """As `read_part`, but decodes each image once and forgets it: what is returned decodes it again."""
+    at_once = min(len(rows), _AT_ONCE)
+    check_memory((at_once, kept_as.channels, kept_as.size, kept_as.size))
     counts, bad = survey_images(part, rows, size=kept_as.size, channels=kept_as.channels)
     if bad:
         rows = rows[_readable(rows, bad)]
