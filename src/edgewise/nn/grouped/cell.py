@@ -56,7 +56,10 @@ class GroupedCell:
         """
         plan = self._plan(mixture, training=training).to(mixture.weights.device)
         norms, states = Norms(plan.norms, training=training), list(inputs)
-        weights = plan.weights(mixture.weights, edge_weights)
+        # Views gather a cell's gradients before they leave it: the order of sums is that of a recomputed cell.
+        own = mixture.weights.view_as(mixture.weights)
+        factors = None if edge_weights is None else edge_weights.view_as(edge_weights)
+        weights = plan.weights(own, factors)
         sums: dict[int, _Sum] = {node: _Sum() for node in self.space.inner}
         for node in range(len(inputs) + len(sums)):
             if node in sums:
