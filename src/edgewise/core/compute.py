@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edgewise.core.compiling import compile_fault
 from edgewise.core.errors import ConfigError
+from edgewise.core.launch import handlers, joined, launched, own_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,10 +21,11 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
 
 
 class Compute:
-    """A device and a precision.
+    """A device and a precision, and the processes that a launcher started.
 
     Args:
-        device: "auto" (an accelerator if there is one), "cpu", "cuda", "cuda:1", "mps", ...
+        device: "auto" (an accelerator if there is one), "cpu", "cuda", "cuda:1", "mps", ...; of several processes
+            each takes its own.
         precision: "fp32", or autocast to "bf16" or "fp16" (with a loss scaler).
         compile: whether forward passes are compiled, where that can be done (see `compile_fault`).
 
@@ -40,6 +42,7 @@ class Compute:
         self.precision: Precision = precision
         self.compiles = compile and compile_fault(self.device) is None
         self._accelerator = _accelerator(self.device, precision)
+        self.processes = joined(self._accelerator)
 
     @property
     def compiles_searches(self) -> bool:
@@ -131,6 +134,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -
 def _find_device(name: str) -> torch.device:
     import torch
 
+    if launched()[1] > 1:
+        return own_device(name)
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator(check_available=True)
         return accelerator if accelerator is not None else torch.device("cpu")
@@ -155,8 +160,8 @@ def _accelerator(device: torch.device, precision: Precision):
         AcceleratorState._reset_state(reset_partial_state=True)
     elif PartialState._shared_state:
         PartialState._reset_state()
-    if device.index is not None:
+    if device.index is not None and launched()[1] == 1:
         os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
     else:
         os.environ.pop("ACCELERATE_TORCH_DEVICE", None)
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=wanted)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=wanted, kwargs_handlers=handlers())

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from edgewise.core import ConfigError
+from edgewise.core.processes import ALONE, Processes
 from edgewise.data.images import Splits
 from edgewise.data.normalisation import Normalisation
 from edgewise.data.settings import AugmentSettings
@@ -56,7 +57,14 @@ class Augment:
             )
         return cls(padding, splits.flip_safe if settings.flip is None else settings.flip, cutout)
 
-    def __call__(self, pixels: Tensor, *, normalisation: Normalisation, generator: torch.Generator) -> Tensor:
+    def __call__(
+        self,
+        pixels: Tensor,
+        *,
+        normalisation: Normalisation,
+        generator: torch.Generator,
+        processes: Processes = ALONE,
+    ) -> Tensor:
         """The augmented and normalised batch, float32 [B, C, H, W].
 
         Args:
@@ -64,9 +72,12 @@ class Augment:
             normalisation: applied between flip and cutout.
             generator: on the CPU; gives five numbers an image whatever is switched on, so that switching one thing
                 on does not change the others.
+            processes: who shares a batch; all draw for the whole of it.
         """
         batch, _, height, width = pixels.shape
-        u = torch.rand(batch, _DRAWS, dtype=torch.float64, generator=generator)
+        u = processes.drawn(
+            lambda shape: torch.rand(shape, dtype=torch.float64, generator=generator), (batch, _DRAWS)
+        )
         spots = 2 * self.crop_padding + 1
         top, left = (u[:, 0] * spots).long(), (u[:, 1] * spots).long()
         mirrored = (u[:, 2] < 0.5) & self.flip

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from edgewise.core import DataError
+from edgewise.core.processes import ALONE, Processes
 from edgewise.data.augment import Augment
 from edgewise.data.images import Images
 from edgewise.data.normalisation import Normalisation
@@ -26,14 +27,21 @@ class Batch:
         x: float32 [B, C, H, W], normalised.
         y: int64 [B], labels.
         index: int64 [B], the images' rows in their set.
+        whole: the images of all processes together; None where they are these.
     """
 
     x: Tensor
     y: Tensor
     index: Tensor
+    whole: int | None = None
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def total(self) -> int:
+        """The images of all processes together."""
+        return len(self) if self.whole is None else self.whole
 
 
 class Batches:
@@ -48,9 +56,11 @@ class Batches:
         drop_last: leave out a smaller last batch; otherwise it is shown, and a single image left over joins the
             batch before it (batch norm can't train on one).
         device: where the images are kept and batches are made.
+        processes: who shares a batch: each makes its own rows of it, and all together those that one would make.
 
     Raises:
-        DataError: there is not one batch in a pass.
+        DataError: there is not one batch in a pass, or a last one has fewer images than there are processes.
+        ConfigError: full batches, the only ones, can't be cut into equal parts.
     """
 
     def __init__(
@@ -63,8 +73,13 @@ class Batches:
         augment: Augment | None,
         drop_last: bool,
         device: torch.device | str,
+        processes: Processes = ALONE,
     ) -> None:
         self._ends = _batch_ends(len(images), batch_size, drop_last=drop_last)
+        self._processes = processes
+        if drop_last:
+            processes.check_divides(batch_size)
+        _check_last(self._ends, processes)
         self._images = images.to(device)
         self._normalisation = normalisation
         self._augment = augment
@@ -83,20 +98,32 @@ class Batches:
         if self._batch == len(self._ends):
             self._permutation = torch.randperm(len(self._images), generator=self._generator)
             self._batch = 0
-        index = self._rows(self._batch).to(self._images.labels.device)
+        total = len(self._rows(self._batch))
+        index = self._own(self._batch).to(self._images.labels.device)
         for coming in range(self._batch, min(self._batch + 1 + _AHEAD, len(self._ends))):
-            announce(self._images.pixels, self._rows(coming))
+            announce(self._images.pixels, self._own(coming))
         self._batch += 1
         pixels = self._images.pixels[index]
         if self._augment is None:
             x = self._normalisation.apply(pixels)
         else:
-            x = self._augment(pixels, normalisation=self._normalisation, generator=self._augment_generator)
-        return Batch(x, self._images.labels[index], index)
+            with self._processes.sharing(total):
+                x = self._augment(
+                    pixels,
+                    normalisation=self._normalisation,
+                    generator=self._augment_generator,
+                    processes=self._processes,
+                )
+        return Batch(x, self._images.labels[index], index, total)
 
     def _rows(self, batch: int) -> Tensor:
         """The rows of a batch of this pass."""
         return self._permutation[self._ends[batch - 1] if batch else 0 : self._ends[batch]]
+
+    def _own(self, batch: int) -> Tensor:
+        """Those of them that are this process's."""
+        rows = self._rows(batch)
+        return rows[self._processes.rows(len(rows))]
 
     def state_dict(self) -> dict[str, Any]:
         """The exact position: tensors and plain values."""
@@ -160,3 +187,12 @@ def _batch_ends(images: int, batch_size: int, *, drop_last: bool) -> list[int]:
         else:
             ends.append(images)
     return ends
+
+
+def _check_last(ends: list[int], processes: Processes) -> None:
+    least = min(stop - start for start, stop in zip([0, *ends], ends, strict=False))
+    if least < processes.world:
+        raise DataError(
+            f"a batch of a pass has {least} {'image' if least == 1 else 'images'} for {processes.world} processes, "
+            "and each needs one: choose another batch size, or launch fewer processes"
+        )

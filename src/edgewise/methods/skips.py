@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -10,8 +11,9 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
+from edgewise.core.processes import ALONE, Processes
 from edgewise.methods.schedule import Moment
-from edgewise.nn import OperationHook
+from edgewise.nn import OperationHook, spread
 
 SKIP = "skip_connect"
 
@@ -48,15 +50,15 @@ class SkipDropout:
             return start * (moment.epochs - moment.epoch - 1) / moment.epochs
         return start * math.exp(-self.decay * (moment.epoch - frozen))
 
-    def hook(self, rate: float, generator: torch.Generator) -> OperationHook | None:
-        """Dropout for one forward pass; None where the rate is 0."""
+    def hook(self, rate: float, generator: torch.Generator, processes: Processes = ALONE) -> OperationHook | None:
+        """Dropout for one forward pass of the processes' batch; None where the rate is 0."""
         if rate <= 0.0:
             return None
 
         def drop(primitive: str, stride: int, out: Tensor) -> Tensor:
             if primitive != SKIP or stride != 1:
                 return out
-            kept = torch.rand(out.shape, generator=generator, device=generator.device) >= rate
+            kept = processes.drawn(_uniform(generator), out.shape) >= rate
             return out * kept.to(out.device, out.dtype) / (1.0 - rate)
 
         return drop
@@ -85,8 +87,10 @@ class OperationNoise:
         """What the noise is multiplied with in an epoch."""
         return 0.5 * (1.0 + math.cos(math.pi * moment.epoch / moment.epochs)) if self.cosine_decay else 1.0
 
-    def hook(self, moment: Moment, generator: torch.Generator) -> OperationHook | None:
-        """Noise for one forward pass; None where the factor is 0."""
+    def hook(
+        self, moment: Moment, generator: torch.Generator, processes: Processes = ALONE
+    ) -> OperationHook | None:
+        """Noise for one forward pass of the processes' batch; None where the factor is 0."""
         scale = self.scale(moment)
         if self.factor == 0.0 or scale == 0.0:
             return None
@@ -94,16 +98,23 @@ class OperationNoise:
         def disturb(primitive: str, stride: int, out: Tensor) -> Tensor:
             if primitive != SKIP:
                 return out
-            where = generator.device
             if self.mode == "uniform":
-                noise = 2 * torch.rand(out.shape, generator=generator, device=where) - 1
+                noise = 2 * processes.drawn(_uniform(generator), out.shape) - 1
                 return out + (scale * math.sqrt(3 * self.factor)) * noise.to(out.device, out.dtype)
-            noise = torch.randn(out.shape, generator=generator, device=where).to(out.device, out.dtype)
+            noise = processes.drawn(_normal(generator), out.shape).to(out.device, out.dtype)
             if self.mode == "multiplicative":
                 return out * (1 + (scale * self.factor) * noise)
-            return out + (scale * self.factor) * out.detach().std() * noise
+            return out + (scale * self.factor) * spread(out.detach(), processes) * noise
 
         return disturb
+
+
+def _uniform(generator: torch.Generator) -> Callable[[Sequence[int]], Tensor]:
+    return lambda shape: torch.rand(shape, generator=generator, device=generator.device)
+
+
+def _normal(generator: torch.Generator) -> Callable[[Sequence[int]], Tensor]:
+    return lambda shape: torch.randn(shape, generator=generator, device=generator.device)
 
 
 @dataclass(frozen=True)

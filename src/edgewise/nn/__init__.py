@@ -18,6 +18,7 @@ from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
 from edgewise.nn.statistics import evaluation_mode, frozen_statistics, frozen_weights
 from edgewise.nn.stems import Stem, StemName, choose_stem
 from edgewise.nn.supernet import SearchCell, Supernet, SupernetSpec
+from edgewise.nn.synchronised import SynchronisedBatchNorm2d, copies, mean_of, spread, synchronise
 
 __all__ = [
     "NO_HOOKS",
@@ -50,17 +51,22 @@ __all__ = [
     "StemName",
     "Supernet",
     "SupernetSpec",
+    "SynchronisedBatchNorm2d",
     "build_network",
     "build_supernet",
     "channel_shuffle",
     "choose_stem",
+    "copies",
     "count_params",
     "evaluation_mode",
     "frozen_statistics",
     "frozen_weights",
+    "mean_of",
     "measure_cost",
     "operation",
     "reduction_layers",
     "residual_network_of_size",
+    "spread",
     "stage_lengths",
+    "synchronise",
 ]

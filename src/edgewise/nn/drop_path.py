@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from edgewise.core.processes import ALONE, Processes
 
 
 class DropPath:
@@ -12,21 +16,26 @@ class DropPath:
     Args:
         probability: p, from 0 to below 1.
         generator: the random stream, on the CPU.
+        processes: who shares a batch; all draw for the whole of it.
 
     Source: FractalNet; per sample and never on identity, as in DARTS' code.
     """
 
-    def __init__(self, probability: float, generator: torch.Generator) -> None:
+    def __init__(self, probability: float, generator: torch.Generator, processes: Processes = ALONE) -> None:
         self.probability = probability
         self.generator = generator
+        self.processes = processes
 
     def __call__(self, x: Tensor) -> Tensor:
         """Maps [B, C, H, W] to the same shape."""
         if self.probability <= 0.0:
             return x
         keep = 1.0 - self.probability
-        kept = torch.rand(x.shape[0], 1, 1, 1, generator=self.generator) < keep
+        kept = self.processes.drawn(self._draw, (x.shape[0], 1, 1, 1)) < keep
         return x * kept.to(x.device, x.dtype, non_blocking=True).div(keep)
+
+    def _draw(self, shape: Sequence[int]) -> Tensor:
+        return torch.rand(shape, generator=self.generator)
 
     def drawn(self, branches: int, like: Tensor) -> DrawnDropPath:
         """The same for one forward pass of so many branches, with everything drawn beforehand.
@@ -35,8 +44,14 @@ class DropPath:
             branches: how often it will be called.
             like: a batch of the pass, [B, ...].
         """
-        keep, shape = 1.0 - self.probability, (branches, like.shape[0], 1, 1, 1)
-        kept = torch.rand(shape, generator=self.generator) < keep if keep < 1.0 else torch.ones(shape)
+        keep = 1.0 - self.probability
+
+        def draw(shape: Sequence[int]) -> Tensor:
+            return self._draw((branches, *shape)).transpose(0, 1)
+
+        kept = torch.ones(branches, like.shape[0], 1, 1, 1)
+        if keep < 1.0:
+            kept = self.processes.drawn(draw, (like.shape[0], 1, 1, 1)).transpose(0, 1) < keep
         return DrawnDropPath(kept.to(like.device, torch.float32, non_blocking=True).div(keep))
 
 

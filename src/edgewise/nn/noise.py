@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from edgewise.core.processes import ALONE, Processes
+
 
 class Noise(nn.Module):
     """Replaces its input by standard normal noise: an operation that can only do harm.
@@ -25,6 +27,7 @@ class Noise(nn.Module):
         # A module without data (on the meta device) draws nothing: its state is loaded into it.
         self.seed = 0 if torch.empty(()).is_meta else int(torch.randint(2**31, ()))
         self.calls = 0
+        self.processes: Processes = ALONE
 
     def forward(self, x: Tensor) -> Tensor:
         """Noise of the shape that the other operations give."""
@@ -33,7 +36,9 @@ class Noise(nn.Module):
             return zeros
         generator = torch.Generator(x.device).manual_seed(self.seed + self.calls)
         self.calls += 1
-        return torch.randn(zeros.shape, generator=generator, device=x.device, dtype=x.dtype)
+        return self.processes.drawn(
+            lambda shape: torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype), zeros.shape
+        )
 
     def get_extra_state(self) -> Tensor:
         """Seed and number of calls."""

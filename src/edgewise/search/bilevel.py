@@ -23,12 +23,15 @@ from edgewise.nn import (
     Hooks,
     Mixture,
     OperationHook,
+    copies,
     evaluation_mode,
     frozen_weights,
+    mean_of,
 )
 from edgewise.nn.hooks import one_after_the_other
 from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy, momentum_buffers
 from edgewise.search.step import ArchReport, StepReport
+from edgewise.search.together import shared_gradient
 
 
 @dataclass(frozen=True)
@@ -126,20 +129,21 @@ class BilevelSearch:
 
     def hooks(self, moment: Moment) -> Hooks:
         """What the recipe does to outputs in one forward pass of training."""
-        recipe, device, draws = self.recipe, self.compute.device, []
+        recipe, device, processes = self.recipe, self.compute.device, self.compute.processes
+        draws: list[torch.Generator] = []
         operation: OperationHook | None = None
         if recipe.noise is not None:
             draws.append(self.streams.generator("noise", device))
-            operation = recipe.noise.hook(moment, draws[-1])
+            operation = recipe.noise.hook(moment, draws[-1], processes)
         if recipe.skip_dropout is not None:
             rate = recipe.skip_dropout.rate(self.stage, moment, recipe.frozen_epochs)
             draws.append(self.streams.generator("skip dropout", device))
-            dropout = recipe.skip_dropout.hook(rate, draws[-1])
+            dropout = recipe.skip_dropout.hook(rate, draws[-1], processes)
             operation = one_after_the_other(operation, dropout)
         edge = None
         if recipe.drop_path is not None:
             draws.append(self.streams.generator("search drop-path"))
-            edge = DropPath(recipe.drop_path.rate(moment), draws[-1])
+            edge = DropPath(recipe.drop_path.rate(moment), draws[-1], processes)
         return NO_HOOKS if operation is None and edge is None else Hooks(operation, edge, tuple(draws))
 
     def arch_step(
@@ -178,18 +182,18 @@ class BilevelSearch:
             engine=self.recipe.search.engine,
             forward=self.forward,
         )
-        gradient = self.recipe.gradient.gradient(problem)
+        gradient, loss, right = shared_gradient(
+            self.recipe.gradient.gradient(problem), problem, self.compute.processes
+        )
         overflowed = self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()])
         before, after, cosines = self._set_gradients(gradient.zeroed() if overflowed else gradient)
         if not overflowed:
             self.arch_optimizer.step()
-        assert problem.last_loss is not None
-        assert problem.last_accuracy is not None
         return ArchReport(
-            problem.last_loss,
-            problem.last_accuracy,
+            loss,
+            right,
             _norm(self.arch.alpha),
-            _norm(self.arch.beta) if len(self.arch.beta) else problem.last_loss.new_zeros(()),
+            _norm(self.arch.beta) if len(self.arch.beta) else loss.new_zeros(()),
             before,
             after,
             cosines,
@@ -239,9 +243,10 @@ class BilevelSearch:
         loss = cross_entropy(logits, batch.y)
         self.weights_optimizer.zero_grad()
         self.compute.backward(loss)
+        figures = self.compute.processes.average_gradients(self._weights, loss.detach(), accuracy(logits, batch.y))
         norm = self.compute.clip(self._weights, self.recipe.weights.clip)
         self.weights_optimizer.step()
-        return loss.detach(), accuracy(logits, batch.y), norm
+        return figures[0], figures[1], norm
 
     def _perturbed(
         self,
@@ -256,10 +261,12 @@ class BilevelSearch:
             return mixture
 
         def loss(weights: dict[str, Tensor]) -> Tensor:
-            mixtures = {name: replace(mixture[name], weights=value) for name, value in weights.items()}
-            engine = self.recipe.search.engine
+            processes, engine = self.compute.processes, self.recipe.search.engine
+            shared = zip(weights, copies(list(weights.values()), processes), strict=True)
+            mixtures = {name: replace(mixture[name], weights=value) for name, value in shared}
             with evaluation_mode(self.supernet), frozen_weights(self.supernet), self.compute.autocast():
-                return cross_entropy(self.supernet(batch.x, mixtures, edge_weights, engine=engine), batch.y)
+                logits = self.supernet(batch.x, mixtures, edge_weights, engine=engine)
+                return mean_of(cross_entropy(logits, batch.y), processes)
 
         found = perturbation.perturb(
             {name: value.weights for name, value in mixture.items()},

@@ -14,7 +14,7 @@ from edgewise.core.compute import Compute
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters
 from edgewise.methods.gradient import Weights
-from edgewise.nn import AnySupernet, Engine, Hooks, Mixture, frozen_statistics, frozen_weights
+from edgewise.nn import AnySupernet, Engine, Hooks, Mixture, copies, frozen_statistics, frozen_weights
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,10 @@ class SupernetProblem:
         if weights is None:
             with self._compute.autocast():
                 return self._forward(*inputs, engine=engine)
+        # What is differentiated by the weights is the loss of all processes' images.
+        shared = dict(zip(weights, copies(list(weights.values()), self._compute.processes), strict=True))
         with self._compute.autocast(), frozen_statistics(self.supernet):
-            return torch.func.functional_call(self.supernet, dict(weights), inputs, {"engine": engine})
+            return torch.func.functional_call(self.supernet, shared, inputs, {"engine": engine})
 
     def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:
         """One step of the weights' SGD with learning rate xi, without clipping."""

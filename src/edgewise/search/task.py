@@ -9,16 +9,18 @@ import torch
 
 from edgewise.core.compute import Compute
 from edgewise.core.errors import NonFiniteError
+from edgewise.core.processes import ALONE, Processes
 from edgewise.core.seeding import seeded
 from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Images, Splits, in_order
 from edgewise.methods import ArchParameters, Recipe, derive, strongest
-from edgewise.nn import StemName, SupernetSpec, build_supernet
+from edgewise.nn import StemName, SupernetSpec, build_supernet, synchronise
 from edgewise.search.bilevel import BilevelSearch, SearchBatches
 from edgewise.search.diagnostics import discretisation_gap, hessian_eigenvalue
 from edgewise.search.records import epoch_record, step_record
 from edgewise.search.shortage import explaining_search_memory
 from edgewise.search.step import EpochSums, StepReport
+from edgewise.search.together import on_plain_modules
 from edgewise.search.watch import Watch
 from edgewise.spaces import Genotype, space
 
@@ -52,7 +54,7 @@ class SearchTask:
         truth: Callable[[Genotype], dict[str, Any]] | None = None,
     ) -> None:
         self.truth = truth
-        self.recipe = recipe
+        self.recipe = recipe = on_plain_modules(recipe, compute.processes)
         self.space = space(recipe.space)
         self.streams = Streams(seed)
         self.device = str(compute.device)
@@ -89,6 +91,7 @@ class SearchTask:
         present = None if kept is None else {cell: mask.tolist() for cell, mask in kept.items()}
         with seeded(self.streams.integer(name)):
             supernet = build_supernet(self.space, spec, present).to(compute.device)
+        synchronise(supernet, compute.processes)
         arch = ArchParameters(
             self.space,
             beta=recipe.edge_normalisation is not None,
@@ -112,13 +115,19 @@ class SearchTask:
 
     def _batches(self, splits: Splits, augment: Augment | None, compute: Compute) -> SearchBatches:
         weights, arch = (
-            self._stream_of(name, images, splits, augment, compute)
+            self._stream_of(name, images, splits, augment, compute, compute.processes)
             for name, images in (("weights", splits.weights), ("arch", splits.arch))
         )
         return SearchBatches(weights, arch)
 
     def _stream_of(
-        self, name: str, images: Images, splits: Splits, augment: Augment | None, compute: Compute
+        self,
+        name: str,
+        images: Images,
+        splits: Splits,
+        augment: Augment | None,
+        compute: Compute,
+        processes: Processes = ALONE,
     ) -> Batches:
         return Batches(
             images,
@@ -128,6 +137,7 @@ class SearchTask:
             augment=augment,
             drop_last=True,
             device=compute.device,
+            processes=processes,
         )
 
     @property
@@ -191,6 +201,8 @@ class SearchTask:
     def finish_epoch(self, epoch: int) -> dict[str, Any]:
         """The epoch's record for the trace; after it, the stop rule may end the search or roll it back."""
         scheduled = epoch - self.watch.shift
+        parts = {"alpha or beta": self.search.arch.parameters(), "weights": self.search.supernet.parameters()}
+        self.compute.processes.check_same(parts, f"at the end of epoch {epoch + 1} of the search")
         genotype = self.genotype()
         assert self._last is not None
         record = {"phase": self.phase, "epoch": epoch} | epoch_record(self.search, self.sums, self._last, genotype)
@@ -215,8 +227,10 @@ class SearchTask:
         asked = every > 0 and (scheduled % every == 0 or scheduled == last)
         if not asked and not self.watch.due(scheduled):
             return None
-        with explaining_search_memory(self.recipe):
-            return hessian_eigenvalue(self.search, self.probe.next(), self.streams.generator("hessian"))
+        processes = self.compute.processes
+        with processes.alone(), explaining_search_memory(self.recipe):
+            found = hessian_eigenvalue(self.search, self.probe.next(), self.streams.generator("hessian"))
+        return processes.broadcast(found)
 
     def _gap(self, scheduled: int, genotype: Genotype) -> dict[str, float] | None:
         diagnostics, last = self.recipe.diagnostics, self.recipe.search.epochs - 1
@@ -227,7 +241,9 @@ class SearchTask:
         images = Images(arch.pixels[: diagnostics.gap_images], arch.labels[: diagnostics.gap_images])
         size = min(self.recipe.search.batch_size, len(images))
         batches = in_order(images, size, self._splits.normalisation, self.compute.device)
-        return discretisation_gap(self.search, batches, genotype)
+        with self.compute.processes.alone():
+            found = discretisation_gap(self.search, batches, genotype)
+        return self.compute.processes.broadcast(found)
 
     def _decide(self, scheduled: int, record: dict[str, Any]) -> dict[str, Any] | None:
         """Hands the eigenvalue to the stop rule, and rolls back if it says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.metrics import confusion_matrix
@@ -41,6 +42,8 @@ def evaluate(
 ) -> TestResult:
     """Classifies images in their order, without augmentation, in evaluation mode.
 
+    Several processes take turns, a batch each: in evaluation mode, batches know nothing of each other.
+
     Args:
         network: maps [B, C, H, W] to logits [B, classes].
         images: the images and labels.
@@ -49,15 +52,19 @@ def evaluate(
         compute: device and precision.
     """
     network = network.to(compute.device).eval()
-    loss = 0.0
-    predicted, true = [], []
-    for batch in in_order(images, EVALUATION_BATCH, normalisation, compute.device):
+    processes = compute.processes
+    found: dict[int, tuple[float, list[int], list[int]]] = {}
+    for turn, batch in enumerate(in_order(images, EVALUATION_BATCH, normalisation, compute.device)):
+        if turn % processes.world != processes.rank:
+            continue
         with compute.autocast():
             logits = network(batch.x)
-        loss += F.cross_entropy(logits.float(), batch.y, reduction="sum").item()
-        predicted.append(logits.argmax(1).cpu())
-        true.append(batch.y.cpu())
-    labels, guesses = torch.cat(true).numpy(), torch.cat(predicted).numpy()
+        loss = F.cross_entropy(logits.float(), batch.y, reduction="sum").item()
+        found[turn] = loss, logits.argmax(1).tolist(), batch.y.tolist()
+    every = {turn: batch for part in processes.gather(found) for turn, batch in part.items()}
+    losses, predicted, true = zip(*(every[turn] for turn in sorted(every)), strict=True)
+    loss = sum(losses)
+    labels, guesses = np.concatenate(true), np.concatenate(predicted)
     confusion = confusion_matrix(labels, guesses, labels=list(range(classes)))
     right, total = confusion.diagonal(), confusion.sum(axis=1)
     return TestResult(

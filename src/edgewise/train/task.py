@@ -15,7 +15,7 @@ from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Splits
 from edgewise.methods import TrainSettings
 from edgewise.methods.schedule import cosine
-from edgewise.nn import DropPath
+from edgewise.nn import DropPath, synchronise
 from edgewise.train.forward import TrainingPass
 
 
@@ -54,7 +54,7 @@ class TrainTask:
         self.compute = compute
         self.device = str(compute.device)
         self.streams = Streams(seed)
-        self.network = network.to(compute.device)
+        self.network = synchronise(network.to(compute.device), compute.processes)
         images = splits.train
         batch_size = min(settings.batch_size, len(images))
         self._forward = TrainingPass(self.network, compute, batch_size=batch_size, drops=settings.drop_path > 0)
@@ -66,6 +66,7 @@ class TrainTask:
             augment=augment,
             drop_last=False,
             device=compute.device,
+            processes=compute.processes,
         )
         self._weights = list(self.network.parameters())
         self.optimizer = compute.prepare_optimizer(
@@ -112,21 +113,26 @@ class TrainTask:
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(epoch)
-        drop_path = DropPath(self.drop_path_probability(epoch), self.streams.generator("train.drop_path"))
-        with self.compute.autocast():
+        processes = self.compute.processes
+        # Each process's loss counts as much as it has images, so that their mean is the whole batch's.
+        count, weight = len(batch), len(batch) * processes.world / batch.total
+        stream = self.streams.generator("train.drop_path")
+        drop_path = DropPath(self.drop_path_probability(epoch), stream, processes)
+        with self.compute.autocast(), processes.sharing(batch.total):
             logits, auxiliary = self._forward(batch.x, drop_path)
             loss = F.cross_entropy(logits, batch.y)
             total = loss
             if auxiliary is not None:
                 total = loss + self.settings.auxiliary * F.cross_entropy(auxiliary, batch.y)
         self.optimizer.zero_grad()
-        self.compute.backward(total)
+        self.compute.backward(total * weight)
+        right = (logits.detach().argmax(1) == batch.y).sum()
+        figures = processes.average_gradients(self._weights, loss.detach() * count, right.to(loss.dtype))
         norm = self.compute.clip(self._weights, self.settings.clip)
         self.optimizer.step()
-        count = len(batch.y)
-        right = (logits.detach().argmax(1) == batch.y).sum()
-        figures = torch.stack([loss.detach() * count, right, norm * count, norm.new_full((), count)])
-        self._sums += figures.to(self._sums.dtype)
+        loss_sum, right = (figure * processes.world for figure in figures)
+        sums = torch.stack([loss_sum, right, norm * batch.total, norm.new_full((), batch.total)])
+        self._sums += sums.to(self._sums.dtype)
 
     def _means(self) -> list[float]:
         return (self._sums[:3] / self._sums[3].clamp(min=1)).tolist()
@@ -144,6 +150,8 @@ class TrainTask:
 
     def finish_epoch(self, epoch: int) -> dict[str, Any]:
         """The epoch's record for the trace."""
+        parts = {"weights": self.network.parameters()}
+        self.compute.processes.check_same(parts, f"at the end of epoch {epoch + 1} of the {self.title}")
         loss, accuracy, norm = self._means()
         self._sums.zero_()
         return {
