@@ -193,6 +193,6 @@ def _check_last(ends: list[int], processes: Processes) -> None:
     least = min(stop - start for start, stop in zip([0, *ends], ends, strict=False))
     if least < processes.world:
         raise DataError(
-            f"a batch of a pass has {least} {'image' if least == 1 else 'images'} for {processes.world} processes, "
-            "and each needs one: choose another batch size, or launch fewer processes"
+            f"a batch of a pass has {least} {'image' if least == 1 else 'images'} for {processes.world} "
+            "processes, and each needs one: choose another batch size, or launch fewer processes"
         )

@@ -121,9 +121,9 @@ class _Normalise(torch.autograd.Function):
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):
     """`nn.BatchNorm2d` whose batch are the images of all processes together.
 
-    Its state has the names of `nn.BatchNorm2d`'s, it runs on any device, where torch's own
-    `SyncBatchNorm` asks for a GPU, and can be differentiated twice. Running statistics are the same bits in every process. Processes may have
-    different numbers of images.
+    Its state has the names of `nn.BatchNorm2d`'s, it runs on any device, where torch's own `SyncBatchNorm` asks
+    for a GPU, and it can be differentiated twice. Running statistics are the same bits in every process. Processes
+    may have different numbers of images.
 
     Args:
         norm: the batch norm whose weights and statistics it takes over.

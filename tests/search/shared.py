@@ -1,0 +1,199 @@
+"""Searches and trainings of one process or of two, in float64, and what is left of them to compare.
+
+Called as a program it is one process of two: python -m tests.search.shared FOLDER CASE ..., with the environment of a
+launcher; each case's outcome is written to FOLDER.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgewise.core import Streams
+from edgewise.core.compute import Compute
+from edgewise.core.seeding import seeded
+from edgewise.data import Batch, Batches
+from edgewise.methods import (
+    DARTS_V1,
+    DARTS_V2,
+    DARTS_V2_FD,
+    GDAS,
+    NOISY_DARTS,
+    PC_DARTS_GP,
+    S_DARTS_ADV,
+    ArchParameters,
+    Recipe,
+    SearchDropPath,
+    SkipDropout,
+    TrainSettings,
+    with_projection,
+)
+from edgewise.nn import Supernet, SupernetSpec, synchronise
+from edgewise.search import BilevelSearch, SearchBatches
+from edgewise.search.together import on_plain_modules
+from edgewise.spaces.space import S4, CellSpace
+from edgewise.train import TrainTask
+from tests.search.problem import AUGMENT, CLASSES, SMALL, make_images, make_splits, tiny
+from tests.train.test_task import network
+
+ROOT = Path(__file__).parents[2]
+STEPS = 20
+
+
+class Doubled:
+    """A stream of batches in float64; counts nothing, changes nothing else."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def next(self) -> Batch:
+        batch = self._batches.next()
+        return replace(batch, x=batch.x.double())
+
+
+def search(recipe: Recipe, space: CellSpace = SMALL, *, seed: int = 3) -> tuple[BilevelSearch, SearchBatches]:
+    """A search in float64 on batches of six, shared by the processes that there are."""
+    compute = Compute("cpu")
+    recipe, streams = on_plain_modules(tiny(recipe), compute.processes), Streams(seed)
+    with seeded(seed):
+        supernet = Supernet(space, SupernetSpec(channels=8, layers=3, classes=CLASSES, k=recipe.k)).double()
+    synchronise(supernet, compute.processes)
+    arch = ArchParameters(
+        space, beta=recipe.edge_normalisation is not None, generator=streams.generator("arch")
+    ).double()
+    with torch.no_grad():
+        for parameter in arch.parameters():
+            parameter.mul_(1e3)
+    splits = make_splits(weights=20, arch=20)
+    feeds = [
+        Doubled(
+            Batches(
+                images,
+                batch_size=6,
+                generator=streams.generator(name),
+                normalisation=splits.normalisation,
+                augment=AUGMENT,
+                drop_last=True,
+                device="cpu",
+                processes=compute.processes,
+            )
+        )
+        for name, images in (("weights", splits.weights), ("arch", splits.arch))
+    ]
+    return BilevelSearch(recipe, supernet, arch, streams, compute), SearchBatches(*feeds)  # type: ignore[arg-type]
+
+
+def searched(recipe: Recipe, space: CellSpace = SMALL, *, steps: int = STEPS) -> dict[str, Any]:
+    """What is left of a search after some steps."""
+    task, batches = search(recipe, space)
+    figures = []
+    for step in range(steps):
+        report = task.step(batches, step % 4)
+        assert report.arch is not None
+        figures += [report.loss, report.accuracy, report.grad_norm, report.arch.loss, report.arch.alpha_norm]
+    return {
+        "arch": task.arch.state_dict(),
+        "supernet": task.supernet.state_dict(),
+        "figures": torch.stack([figure.double() for figure in figures]),
+    }
+
+
+def trained() -> dict[str, Any]:
+    """What is left of a training with auxiliary head and drop-path, whose last batches are smaller and odd."""
+    settings = TrainSettings(epochs=4, batch_size=6, channels=4, layers=3, lr=0.1, drop_path=0.4, auxiliary=0.4)
+    splits = make_splits(weights=14, arch=13)
+    task = TrainTask(
+        network(auxiliary=True).double(), "found", settings, splits, AUGMENT, seed=5, compute=Compute("cpu")
+    )
+    task.batches = Doubled(task.batches)  # type: ignore[assignment]
+    records = []
+    for step in range(STEPS):
+        task.step(step // task.steps, step % task.steps)
+        if (step + 1) % task.steps == 0:
+            records.append(task.finish_epoch(step // task.steps))
+    figures = [[record[name] for name in ("loss", "accuracy", "grad_norm")] for record in records]
+    return {"network": task.network.state_dict(), "figures": torch.tensor(figures, dtype=torch.float64)}
+
+
+CASES: dict[str, Callable[[], dict[str, Any]]] = {
+    "pc-darts-gp": lambda: searched(PC_DARTS_GP),
+    "gdas-gp": lambda: searched(with_projection(GDAS)),
+    "training": trained,
+    "short": lambda: searched(PC_DARTS_GP, steps=3),
+    "s-darts-adv": lambda: searched(S_DARTS_ADV),
+    "noisy-darts": lambda: searched(NOISY_DARTS),
+    "dropouts": lambda: searched(
+        replace(DARTS_V1, skip_dropout=SkipDropout(rates=(0.3,)), drop_path=SearchDropPath(0.5))
+    ),
+    "noise in the space": lambda: searched(replace(DARTS_V1, space="s4"), S4),
+    "exact second order": lambda: searched(DARTS_V2, steps=10),
+    "finite difference": lambda: searched(DARTS_V2_FD, steps=10),
+}
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def start_two(*arguments: str) -> list[subprocess.Popen[str]]:
+    """Two Python processes of one thread each that a launcher might have started."""
+    shared = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
+    return [
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+
+
+def finish(processes: list[subprocess.Popen[str]], seconds: float = 300) -> list[str]:
+    """What both print; raises where they stand still."""
+    try:
+        return [process.communicate(timeout=seconds)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def in_two(folder: Path, *cases: str) -> dict[str, list[dict[str, Any]]]:
+    """The outcomes of cases in each of two processes."""
+    processes = start_two("-m", "tests.search.shared", str(folder), *cases)
+    said = finish(processes)
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+    return {case: [torch.load(folder / f"{case} {rank}.pt") for rank in range(2)] for case in cases}
+
+
+def main(folder: Path, cases: list[str]) -> None:
+    torch.set_num_threads(1)
+    for case in cases:
+        torch.save(CASES[case](), folder / f"{case} {os.environ['RANK']}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
