@@ -1,7 +1,7 @@
 """Searches and trainings of one process or of two, in float64, and what is left of them to compare.
 
-Called as a program it is one process of two: python -m tests.search.shared FOLDER CASE ..., with the environment of a
-launcher; each case's outcome is written to FOLDER.
+Called as a program it is one process of two: python -m tests.search.shared FOLDER CASE ..., with the environment of
+a launcher; each case's outcome is written to FOLDER.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from edgewise.search import BilevelSearch, SearchBatches
 from edgewise.search.together import on_plain_modules
 from edgewise.spaces.space import S4, CellSpace
 from edgewise.train import TrainTask
-from tests.search.problem import AUGMENT, CLASSES, SMALL, make_images, make_splits, tiny
+from tests.search.problem import AUGMENT, CLASSES, SMALL, make_splits, tiny
 from tests.train.test_task import network
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,11 @@ import typer
 
 from edgewise.cli import benchmark, explore, lists, runs, saved, study
 from edgewise.cli.options import SpacesInHelp
-from edgewise.core.errors import EdgewiseError
+from edgewise.core.errors import ConfigError, EdgewiseError
+from edgewise.core.launch import fell_apart, launched
 
+# What several processes can share; every other command is one process's work.
+TOGETHER = ("run", "search", "train")
 EPILOG = (
     "Start with `edgewise run`: it searches on the digits of scikit-learn, trains what it found, "
     "and writes a report, in minutes on a CPU."
@@ -66,17 +69,30 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def common(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     """Finds small convolutional networks for labelled images by differentiable architecture search."""
+    world = launched()[1]
+    if world > 1 and ctx.invoked_subcommand not in TOGETHER:
+        raise ConfigError(
+            f"`edgewise {ctx.invoked_subcommand}` runs in one process, and {world} were launched: start it "
+            f"without the launcher ({', '.join(TOGETHER)} are those that several processes share)"
+        )
+    if fell_apart():
+        print(
+            "note: `accelerate launch --cpu` starts one process, whatever --num_processes says; for several "
+            "on the CPU: torchrun --nproc_per_node N -m edgewise ... --device cpu",
+            file=sys.stderr,
+        )
 
 
 def _show_news() -> None:
     """Lets the package's own news, such as "downloading ...", through to the terminal, and nobody else's."""
     news = logging.getLogger("edgewise")
-    if not news.handlers:
+    if not news.handlers and launched()[0] == 0:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))
         news.addHandler(handler)
@@ -90,9 +106,14 @@ def main() -> None:
         app()
     except EdgewiseError as error:
         from edgewise.core.interrupt import Interrupted
+        from edgewise.core.processes import Followed
 
         stopped = isinstance(error, Interrupted)
-        print(str(error) if stopped else f"error: {error}", file=sys.stderr)
+        rank = launched()[0]
+        # What the first process says as well need not be said twice.
+        if rank == 0 or not isinstance(error, (Followed, Interrupted, ConfigError)):
+            who = f"process {rank}: " if rank else ""
+            print(str(error) if stopped else f"{who}error: {error}", file=sys.stderr)
         sys.exit(130 if stopped else 1)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from types import FrameType, TracebackType
+from typing import Protocol
 
 from edgewise.core.errors import RunError
 
@@ -13,15 +14,29 @@ class Interrupted(RunError):
     """The user stopped the run; everything up to the last step is saved."""
 
 
+class Stop(Protocol):
+    """Says whether a stop was asked for."""
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop was asked for."""
+        ...
+
+
 class StopRequest:
     """Turns the first SIGINT or SIGTERM into a request that the loop honours between two steps.
 
     A second signal does what it always did. Outside the main thread, where Python allows no handlers, it never
     asks for a stop.
+
+    Args:
+        patient: later signals do nothing: a launcher of several processes passes on what the terminal has sent to
+            them already, and itself kills those that take too long.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
         self.requested = False
+        self._patient = patient
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
@@ -37,7 +52,8 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        self._restore()
+        if not self._patient:
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

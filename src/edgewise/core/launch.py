@@ -24,6 +24,12 @@ def launched() -> tuple[int, int]:
     return (int(os.environ.get("RANK") or 0), world) if world > 1 else (0, 1)
 
 
+def fell_apart() -> bool:
+    """Whether `accelerate launch --cpu --num_processes N` has started one process, as it does, and not N."""
+    alone = launched()[1] == 1 and "RANK" not in os.environ
+    return alone and os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ
+
+
 def own_device(name: str) -> torch.device:
     """The device of this process's number, among several processes.
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 from edgewise.core.errors import NonFiniteError, ShortOfMemoryError
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted, StopRequest
+from edgewise.core.interrupt import Interrupted, Stop
+from edgewise.core.processes import ALONE, Processes
 from edgewise.core.progress import Phase, Progress
 from edgewise.core.provenance import peak_memory_bytes, reset_peak_memory
 
@@ -82,22 +83,25 @@ class Loop:
         checkpoint_seconds: a checkpoint is written at the end of every epoch, and within it when the last is this
             old.
         listener: is told of every epoch's record, once it stands in the trace.
+        processes: who runs the task together; they save, check and stop at the same steps.
     """
 
     def __init__(
         self,
         folder: RunFolder,
         progress: Progress,
-        stop: StopRequest,
+        stop: Stop,
         *,
         checkpoint_seconds: float = 60.0,
         listener: Callable[[dict[str, Any]], None] = lambda record: None,
+        processes: Processes = ALONE,
     ) -> None:
         self.folder = folder
         self.progress = progress
         self.stop = stop
         self.checkpoint_seconds = checkpoint_seconds
         self._listener = listener
+        self._processes = processes
 
     def run(self, task: Task) -> None:
         """Runs a task to its end, from the folder's checkpoint if that is the task's, else from the start.
@@ -108,6 +112,7 @@ class Loop:
             ShortOfMemoryError: there is not enough memory; the last checkpoint stays.
         """
         state = self.folder.load_checkpoint()
+        self._processes.barrier()
         mark = Mark.start(task, state)
         self.folder.truncate_trace(mark.trace)
         self.folder.truncate_timings(mark.timings)
@@ -153,8 +158,9 @@ class Loop:
     def _within_epoch(self, task: Task, mark: Mark) -> None:
         """Looks for non-finite numbers and saves, when the last time was long enough ago."""
         now = time.monotonic()
-        due = now - mark.saved > self.checkpoint_seconds
-        if due or now - mark.checked > CHECK_SECONDS:
+        old = now - mark.saved > self.checkpoint_seconds
+        due, unchecked = self._processes.any(old, now - mark.checked > CHECK_SECONDS)
+        if due or unchecked:
             self._guarded(task, mark, lambda: task.check_finite(mark.epoch))
             mark.checked = now
         if due:
@@ -188,7 +194,9 @@ class Loop:
         return f"edgewise run --resume {shlex.quote(str(self.folder.path))}"
 
     def _save(self, task: Task, mark: Mark) -> None:
-        self.folder.save_checkpoint({"phase": task.phase, "mark": mark.state_dict(), "task": task.state_dict()})
+        if self._processes.main:
+            state = {"phase": task.phase, "mark": mark.state_dict(), "task": task.state_dict()}
+            self.folder.save_checkpoint(state)
         mark.saved = time.monotonic()
         mark.saved_at = f"epoch {mark.epoch + 1}, step {mark.step} of {task.title}"
 

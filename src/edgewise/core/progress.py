@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
+from edgewise.core.launch import launched
+
 Figures = Mapping[str, float | None] | Callable[[], Mapping[str, float | None]]
 """Loss, accuracy (0..1) and the like; a callable is asked only when drawn, so that it may wait for a device."""
 
@@ -60,11 +62,13 @@ class Progress(Protocol):
 
 
 def make_progress(stream: TextIO | None = None) -> Progress:
-    """Bars where the stream is a terminal that can draw them, else plain lines.
+    """Bars where the stream is a terminal that can draw them, else plain lines; one of several processes shows them.
 
     Args:
         stream: where to write; None is standard output.
     """
+    if launched()[0] > 0:
+        return SilentProgress()
     target = stream or sys.stdout
     unicode = (getattr(target, "encoding", None) or "").lower().startswith("utf")
     if target.isatty() and unicode and os.environ.get("TERM") != "dumb":

@@ -159,6 +159,8 @@ def network_facts(network: AnyNetwork, splits: Splits) -> NetworkFacts:
 
 def _save_network(network: nn.Module, context: Context) -> None:
     assert isinstance(network, AnyNetwork)
+    if not context.compute.processes.main:
+        return
     save_network(context.folder.file(files.NETWORK), network, network_facts(network, context.splits))
 
 

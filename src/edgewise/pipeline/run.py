@@ -14,9 +14,11 @@ from edgewise.core import folder as files
 from edgewise.core.compute import Compute
 from edgewise.core.errors import ConfigError, EdgewiseError, RunError
 from edgewise.core.folder import RunFolder
+from edgewise.core.follower import SharedStop
 from edgewise.core.interrupt import Interrupted, StopRequest
+from edgewise.core.launch import resumed_device
 from edgewise.core.loop import Loop
-from edgewise.core.progress import Progress, SilentProgress
+from edgewise.core.progress import Progress
 from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
@@ -29,6 +31,7 @@ from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import Context, run_phase
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.speed import speed_notes
+from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
 from edgewise.spaces import Genotype
@@ -86,21 +89,23 @@ def start(
         Interrupted: the user stopped the run; it can be resumed.
     """
     options = options or Options()
-    progress = progress or SilentProgress()
     compute = Compute(options.device, options.precision, compile=options.compile)
+    processes = compute.processes
+    progress, out = heard(progress, processes), processes.broadcast(str(out))
     open_truth(options.truth, settings)
-    RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite)
+    processes.on_main(lambda: RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite))
     splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
     facts = _facts(settings, splits, options, compute, command)
     if genotype is not None:
         with torch.device("meta"):
             build_network(genotype, network_spec(settings, splits, facts["stem"]))
-    with RunFolder.create(out, overwrite=options.overwrite) as folder:
+    with make_folder(out, processes, overwrite=options.overwrite) as folder:
         folder.write_text(files.RECIPE, to_toml(settings))
         folder.update_run(facts)
         if genotype is not None:
             folder.write_text(files.GENOTYPE, genotype.to_json())
-        _introduce(folder.read_run(), settings, splits, progress)
+        processes.barrier()
+        introduce(folder.read_run(), settings, splits, progress)
         if options.estimate:
             with _noting_end(folder):
                 _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
@@ -128,19 +133,20 @@ def resume(
         RunError: the folder is no run, or its data are not those that it began with.
         ConfigError: a setting can't be changed within a run.
     """
-    progress = progress or SilentProgress()
-    with RunFolder.open(path, lock=True) as folder:
-        run = folder.read_run()
-        if run.get("command") == "explore":
-            raise RunError(f"{path}: go on with it by `edgewise explore --resume`")
-        if "seed" not in run:
-            raise RunError(f"{path}: the run stopped before it had begun; start it anew")
-        if run["status"] == "done" and folder.has(files.REPORT):
-            if sets:
-                raise ConfigError(f"{path} is a finished run, and --set can't change it any more: start a new run")
-            return _result(folder)
-        settings = _settings_of(folder, sets)
-        compute = Compute(run["device"], run["precision"], compile=run.get("compile", False))
+    before = RunFolder.open(path)
+    run = before.read_run()
+    if run.get("command") == "explore":
+        raise RunError(f"{path}: go on with it by `edgewise explore --resume`")
+    if "seed" not in run:
+        raise RunError(f"{path}: the run stopped before it had begun; start it anew")
+    if run["status"] == "done" and before.has(files.REPORT):
+        if sets:
+            raise ConfigError(f"{path} is a finished run, and --set can't change it any more: start a new run")
+        return _result(before)
+    settings = _settings_of(before, sets)
+    compute = Compute(resumed_device(run["device"]), run["precision"], compile=run.get("compile", False))
+    progress = heard(progress, compute.processes)
+    with open_folder(path, compute.processes) as folder:
         splits = load(settings.data, seed=run["seed"], arch_fraction=settings.search.arch_fraction)
         if splits.fingerprint != run["data"]["fingerprint"]:
             raise RunError(
@@ -153,8 +159,9 @@ def resume(
             folder.write_text(files.RECIPE, to_toml(settings))
             changes["changed_settings"] = [*run.get("changed_settings", []), *sets]
         run.pop("error", None)
+        changes |= note_processes(run, compute.processes, progress)
         folder.write_json(files.RUN, run | {"status": "running", **changes})
-        _introduce(run, settings, splits, progress)
+        introduce(run, settings, splits, progress)
         if run["threads"] != torch.get_num_threads():
             progress.say(
                 f"note: the run began with {run['threads']} threads and goes on with {torch.get_num_threads()}: "
@@ -188,6 +195,7 @@ def _facts(settings: Settings, splits: Splits, options: Options, compute: Comput
         **({"track": options.track} if options.track else {}),
         "versions": versions(),
         "threads": torch.get_num_threads(),
+        "processes": compute.processes.world,
         "git": git_state(),
         "stem": choose_stem(splits.image_size),
         "started": now(),
@@ -209,11 +217,15 @@ def _facts(settings: Settings, splits: Splits, options: Options, compute: Comput
 def _carry_out(
     folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
 ) -> RunResult:
-    run = folder.read_run()
+    run, processes = folder.read_run(), compute.processes
     phases = wanted_phases(run["command"], settings.compare)
     for line in speed_notes(compute, phases, compile=run.get("compile", False)):
         progress.say(line)
-    with StopRequest() as stop, open_tracking(run.get("track"), folder, settings, progress) as tracking:
+    tracker = run.get("track") if processes.main else None
+    with (
+        StopRequest(patient=processes.several) as stop,
+        open_tracking(tracker, folder, settings, progress) as tracking,
+    ):
         context = Context(
             folder=folder,
             settings=settings,
@@ -224,14 +236,18 @@ def _carry_out(
             augment=Augment.resolve(settings.augment, splits),
             train_augment=Augment.resolve(settings.train_augment, splits),
             loop=Loop(
-                folder, progress, stop, checkpoint_seconds=run["checkpoint_seconds"], listener=tracking.epoch
+                folder,
+                progress,
+                SharedStop(stop, processes),
+                checkpoint_seconds=run["checkpoint_seconds"],
+                listener=tracking.epoch,
+                processes=processes,
             ),
             progress=progress,
             truth=open_truth(run.get("truth"), settings),
         )
         with _noting_end(folder):
-            for phase in phases:
-                run_phase(phase, context)
+            run_phases(phases, context, run_phase)
     return _result(folder)
 
 
@@ -288,14 +304,3 @@ def _say_cost(
             progress.say(f"memory: {part.memory.sentence()}")
     if command == "run" and settings.compare:
         progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compare)}")
-
-
-def _introduce(run: dict[str, Any], settings: Settings, splits: Splits, progress: Progress) -> None:
-    images = run["data"]["images"]
-    progress.say(
-        f"{settings.name} on {splits.source}: {splits.classes} classes, {splits.image_size}x{splits.image_size}"
-        f"x{splits.channels}, {images['weights']} images for weights, {images['arch']} for the architecture, "
-        f"{images['test']} for the test; {run['stem']} stem; seed {run['seed']}, {run['device_name']}"
-    )
-    for note in splits.notes:
-        progress.say(f"note: {note}")
