@@ -1,7 +1,7 @@
 """Searches and trainings of one process or of two, in float64, and what is left of them to compare.
 
-Called as a program it is one process of two: python -m tests.search.shared FOLDER CASE ..., with the environment of
-a launcher; each case's outcome is written to FOLDER.
+Called as a program it is one process of two: python -m tests.search.shared FOLDER CASE ..., in the environment
+of a launcher; each case's outcome is written to FOLDER.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from edgewise.core import Streams
+from edgewise.core import RunError, Streams
 from edgewise.core.compute import Compute
 from edgewise.core.seeding import seeded
 from edgewise.data import Batch, Batches
@@ -40,8 +41,8 @@ from edgewise.nn import Supernet, SupernetSpec, synchronise
 from edgewise.search import BilevelSearch, SearchBatches
 from edgewise.search.together import on_plain_modules
 from edgewise.spaces.space import S4, CellSpace
-from edgewise.train import TrainTask
-from tests.search.problem import AUGMENT, CLASSES, SMALL, make_splits, tiny
+from edgewise.train import TrainTask, evaluate
+from tests.search.problem import AUGMENT, CLASSES, SMALL, make_images, make_splits, tiny
 from tests.train.test_task import network
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +98,15 @@ def search(recipe: Recipe, space: CellSpace = SMALL, *, seed: int = 3) -> tuple[
 def searched(recipe: Recipe, space: CellSpace = SMALL, *, steps: int = STEPS) -> dict[str, Any]:
     """What is left of a search after some steps."""
     task, batches = search(recipe, space)
-    figures = []
+    figures, rows = [], []
+    project = task.projector
+    if project is not None:
+
+        def noted(given: Tensor, stream: torch.Generator) -> Tensor:
+            rows.append(given.clone())
+            return project(given, stream)
+
+        task.projector = noted  # type: ignore[assignment]
     for step in range(steps):
         report = task.step(batches, step % 4)
         assert report.arch is not None
@@ -106,10 +115,11 @@ def searched(recipe: Recipe, space: CellSpace = SMALL, *, steps: int = STEPS) ->
         "arch": task.arch.state_dict(),
         "supernet": task.supernet.state_dict(),
         "figures": torch.stack([figure.double() for figure in figures]),
+        "rows": torch.stack(rows) if rows else torch.zeros(1),
     }
 
 
-def trained() -> dict[str, Any]:
+def trained(steps: int = STEPS) -> dict[str, Any]:
     """What is left of a training with auxiliary head and drop-path, whose last batches are smaller and odd."""
     settings = TrainSettings(epochs=4, batch_size=6, channels=4, layers=3, lr=0.1, drop_path=0.4, auxiliary=0.4)
     splits = make_splits(weights=14, arch=13)
@@ -118,7 +128,7 @@ def trained() -> dict[str, Any]:
     )
     task.batches = Doubled(task.batches)  # type: ignore[assignment]
     records = []
-    for step in range(STEPS):
+    for step in range(steps):
         task.step(step // task.steps, step % task.steps)
         if (step + 1) % task.steps == 0:
             records.append(task.finish_epoch(step // task.steps))
@@ -126,11 +136,84 @@ def trained() -> dict[str, Any]:
     return {"network": task.network.state_dict(), "figures": torch.tensor(figures, dtype=torch.float64)}
 
 
+def normalised() -> dict[str, Any]:
+    """A batch norm of seven images, differentiated twice, and what it remembers; each process has its rows."""
+    processes = Compute("cpu").processes
+    generator = torch.Generator().manual_seed(0)
+    x = 3 + 10 * torch.randn(7, 3, 4, 5, generator=generator, dtype=torch.float64)
+    weigh, push = torch.randn(2, 7, 3, 4, 5, generator=generator, dtype=torch.float64)
+    rows = processes.rows(7)
+    own = x[rows].clone().requires_grad_()
+    module = synchronise(torch.nn.Sequential(torch.nn.BatchNorm2d(3)).double(), processes)
+    out = module(own)
+    (first,) = torch.autograd.grad((out.sin() * weigh[rows]).sum(), own, create_graph=True)
+    (second,) = torch.autograd.grad((first * push[rows]).sum(), own)
+    parts = {"out": out, "first": first, "second": second}
+    joined = {name: torch.cat(processes.gather(part.detach())) for name, part in parts.items()}
+    return joined | {"statistics": dict(module.state_dict())}
+
+
+def tested() -> dict[str, Any]:
+    """The test of a network on three batches of images."""
+    images = make_images(600, 4)
+    splits = make_splits()
+    result = evaluate(network(), images, splits.normalisation, classes=CLASSES, compute=Compute("cpu"))
+    return {"figures": torch.tensor([result.top1, result.loss]), "confusion": torch.tensor(result.confusion)}
+
+
+def drifting() -> dict[str, Any]:
+    """What is said where alpha of the second process is another by one bit, and where minus zero meets zero."""
+    processes = Compute("cpu").processes
+    said = {}
+    for name, values in {"same": (1.0, 1.0), "bit": (1.0, 1.0 + 2**-52), "sign": (0.0, -0.0)}.items():
+        alpha = torch.tensor([0.5, values[processes.rank]], dtype=torch.float64)
+        try:
+            processes.check_same({"weights": [torch.ones(2)], "alpha or beta": [alpha]}, "at the end of epoch 7")
+            said[name] = ""
+        except RunError as error:
+            said[name] = str(error)
+    return said
+
+
+def told() -> dict[str, Any]:
+    """What each process raises where the first one's disk is full, and which flags they agree on."""
+    processes = Compute("cpu").processes
+
+    def fail() -> None:
+        raise RunError("the disk is full")
+
+    agreed = processes.any(processes.rank == 1, False, True)
+    try:
+        processes.on_main(fail)
+    except RunError as error:
+        return {"type": type(error).__name__, "text": str(error), "agreed": agreed}
+    return {}
+
+
+def left_alone() -> dict[str, Any]:
+    """What the first process says when the second has ended; to be the last case."""
+    processes = Compute("cpu").processes
+    if processes.rank == 1:
+        return {}
+    try:
+        processes.sum(torch.ones(3))
+    except RunError as error:
+        return {"text": str(error)}
+    return {}
+
+
 CASES: dict[str, Callable[[], dict[str, Any]]] = {
     "pc-darts-gp": lambda: searched(PC_DARTS_GP),
     "gdas-gp": lambda: searched(with_projection(GDAS)),
     "training": trained,
-    "short": lambda: searched(PC_DARTS_GP, steps=3),
+    "short pc-darts-gp": lambda: searched(PC_DARTS_GP, steps=2),
+    "short gdas-gp": lambda: searched(with_projection(GDAS), steps=4),
+    "short training": lambda: trained(10),
+    "batch norm": normalised,
+    "test": tested,
+    "drifting": drifting,
+    "told": told,
+    "left alone": left_alone,
     "s-darts-adv": lambda: searched(S_DARTS_ADV),
     "noisy-darts": lambda: searched(NOISY_DARTS),
     "dropouts": lambda: searched(

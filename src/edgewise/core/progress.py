@@ -62,7 +62,7 @@ class Progress(Protocol):
 
 
 def make_progress(stream: TextIO | None = None) -> Progress:
-    """Bars where the stream is a terminal that can draw them, else plain lines; one of several processes shows them.
+    """Bars where the stream is a terminal that can draw them, else plain lines; nothing but in the first process.
 
     Args:
         stream: where to write; None is standard output.
