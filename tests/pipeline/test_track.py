@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from edgewise.core.errors import ConfigError
 from edgewise.pipeline import Options, resume, start
+from edgewise.pipeline.track import Tracking
+from edgewise.report.paint import paint_cells
+from edgewise.spaces import cell_name, published
 from tests.pipeline.small import SEED, one_thread, small, trace
 from tests.pipeline.whole import Whole
 from tests.study.factory import Lines
@@ -99,8 +107,6 @@ def test_a_tracker_that_fails_is_named_once_left_alone_and_ends_no_run(
 
 
 def test_final_figures_are_sent_with_the_end(tmp_path: Path) -> None:
-    from edgewise.pipeline.track import Tracking
-
     recorder = Recorder()
     entry = {"top1": 0.5, "loss": 1.0, "params": 3, "macs": 4, "test_images": 10, "cells": None}
     Tracking(recorder, Lines()).finish({"found": entry})  # type: ignore[arg-type]
@@ -143,3 +149,94 @@ def test_tensorboard_holds_the_curves_and_alpha_of_the_trace(tmp_path: Path) -> 
     histogram = events.Histograms("alpha/normal")[-1].histogram_value
     flat = [value for row in records[-1]["alpha"]["normal"] for value in row]
     assert (histogram.num, histogram.max) == (len(flat), pytest.approx(max(flat)))
+    pictures = events.Images("cells")
+    assert [event.step for event in pictures] == [i + 1 for i in changes(records)]
+    with Image.open(io.BytesIO(pictures[-1].encoded_image_string)) as picture:
+        assert np.array_equal(np.asarray(picture), painted(records[-1]["genotype"]))
+
+
+def changes(records: list[dict[str, Any]]) -> list[int]:
+    """The epochs whose cells are others than those of the epoch before; the first is one."""
+    cells = [None, *(record["genotype"]["cells"] for record in records)]
+    return [i for i in range(len(records)) if cells[i] != cells[i + 1]]
+
+
+def painted(genotype: dict[str, Any]) -> np.ndarray:
+    return paint_cells({cell_name(name): cell for name, cell in genotype["cells"].items()})
+
+
+class Camera(Recorder):
+    """A tracker under some name that also takes pictures, as accelerate's do."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def log_images(self, values: dict[str, Any], step: int | None = None, **more: Any) -> None:
+        self._note("images", (values, more), step)
+
+
+def send(tracker: Camera, *genotypes: dict[str, Any], final: dict[str, Any] | None = None) -> None:
+    """Sends epochs with these cells, then the end."""
+    tracking = Tracking(tracker, Lines())  # type: ignore[arg-type]
+    for epoch, genotype in enumerate(genotypes):
+        tracking.epoch({"phase": "search", "epoch": epoch, "genotype": genotype})
+    tracking.finish({}, final)
+
+
+ONE, OTHER = published("PC_DARTS_cifar").to_dict(), published("DARTS_V2").to_dict()
+
+
+def test_cells_are_pictured_when_they_change_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = camera("wandb", monkeypatch)
+    send(tracker, ONE, ONE, OTHER, OTHER, final=ONE)
+    sent = [(values, step) for call, values, step in tracker.calls if call == "images"]
+    assert [step for _, step in sent] == [1, 3, 4]
+    for (values, _), genotype in zip(sent, (ONE, OTHER, ONE), strict=True):
+        assert np.array_equal(values[0]["cells"][0], painted(genotype))
+
+
+def camera(name: str, patch: pytest.MonkeyPatch) -> Camera:
+    """A tracker that stands in for a package's own."""
+    patch.setitem(sys.modules, name, types.SimpleNamespace(Image=lambda picture: ("image", picture)))
+    return Camera(name)
+
+
+def test_final_cells_that_were_pictured_are_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = camera("wandb", monkeypatch)
+    send(tracker, ONE, final=ONE)
+    assert [call for call, _, _ in tracker.calls] == ["log", "images", "finish"]
+
+
+def test_mlflow_gets_a_file_for_each_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[np.ndarray, str]] = []
+    package = types.SimpleNamespace(log_image=lambda picture, name: sent.append((picture, name)))
+    monkeypatch.setitem(sys.modules, "mlflow", package)
+    send(Camera("mlflow"), ONE, OTHER)
+    assert [name for _, name in sent] == ["cells/epoch-0001.png", "cells/epoch-0002.png"]
+    assert np.array_equal(sent[1][0], painted(OTHER))
+
+
+def test_trackio_gets_an_image_of_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = camera("trackio", monkeypatch)
+    send(tracker, ONE)
+    ((kind, picture), step) = next(
+        (values["cells"], step) for call, values, step in tracker.calls if call == "log" and "cells" in values
+    )
+    assert (kind, step) == ("image", 1)
+    assert np.array_equal(picture, painted(ONE))
+
+
+def test_a_tracker_without_pictures_gets_none() -> None:
+    plain = Camera("recorder")
+    send(plain, ONE)
+    assert [call for call, _, _ in plain.calls] == ["log", "finish"]
+
+
+def test_a_picture_that_fails_is_named_once_and_ends_nothing() -> None:
+    recorder, lines = Recorder(), Lines()
+    recorder.name = "wandb"
+    tracking = Tracking(recorder, lines)  # type: ignore[arg-type]
+    tracking.cells(ONE)
+    tracking.cells(OTHER)
+    assert sum("the tracker failed and is left alone: AttributeError" in line for line in lines.lines) == 1

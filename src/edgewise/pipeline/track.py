@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgewise.core import folder as files
 from edgewise.core.errors import ConfigError
@@ -14,6 +14,11 @@ from edgewise.core.progress import Progress
 from edgewise.core.settings import dump
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.summary import summary_columns, summary_rows
+from edgewise.report.paint import paint_cells
+from edgewise.spaces import cell_name
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 INSTALL = {"tensorboard": "'edgewise[track]'"}
@@ -41,9 +46,11 @@ class Tracking:
     def __init__(self, tracker: Any, progress: Progress) -> None:
         self._tracker: Any = tracker
         self._progress = progress
+        self._cells: Any = None
+        self._step = 0
 
     def epoch(self, record: Mapping[str, Any]) -> None:
-        """Sends an epoch's numbers, and alpha's distribution.
+        """Sends an epoch's numbers, alpha's distribution and, where they have changed, a picture of the cells.
 
         Args:
             record: the epoch's line of the trace.
@@ -56,17 +63,35 @@ class Tracking:
             values |= {f"alpha/{cell}/lowest": min(flat), f"alpha/{cell}/highest": max(flat)}
             self._guarded(lambda cell=cell, flat=flat: _histogram(self._tracker, f"alpha/{cell}", flat, step))
         self._guarded(lambda: self._tracker.log(values, step=step))
+        self._step = step
+        if record.get("genotype") is not None:
+            self.cells(record["genotype"])
+
+    def cells(self, genotype: Mapping[str, Any]) -> None:
+        """Sends a picture of cells, unless the last one showed the same.
+
+        Args:
+            genotype: its JSON.
+        """
+        if self._tracker is None or genotype["cells"] == self._cells:
+            return
+        self._cells = genotype["cells"]
+        named = {cell_name(name): cell for name, cell in genotype["cells"].items()}
+        self._guarded(lambda: _picture(self._tracker, paint_cells(named), self._step))
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Sends all settings, by dotted names."""
         self._guarded(lambda: self._tracker.store_init_configuration(dict(_flat(settings))))
 
-    def finish(self, results: Mapping[str, Any]) -> None:
-        """Sends the final figures and table, and closes the tracker.
+    def finish(self, results: Mapping[str, Any], genotype: Mapping[str, Any] | None = None) -> None:
+        """Sends the final figures, table and cells, and closes the tracker.
 
         Args:
             results: the content of results.json; empty where nothing was trained.
+            genotype: the content of genotype.json; None where nothing was found.
         """
+        if genotype is not None:
+            self.cells(genotype)
         values = {
             f"test/{name}/{figure}": entry[figure]
             for name, entry in results.items()
@@ -111,7 +136,10 @@ def open_tracking(
     try:
         yield tracking
     finally:
-        tracking.finish(folder.read_json(files.RESULTS) if name and folder.has(files.RESULTS) else {})
+        found = {
+            kind: folder.read_json(kind) for kind in (files.RESULTS, files.GENOTYPE) if name and folder.has(kind)
+        }
+        tracking.finish(found.get(files.RESULTS, {}), found.get(files.GENOTYPE))
 
 
 def _open(name: str, folder: RunFolder) -> Any:
@@ -152,6 +180,25 @@ def _histogram(tracker: Any, name: str, values: list[float], step: int) -> None:
         import wandb  # pyright: ignore[reportMissingImports]
 
         tracker.log({name: wandb.Histogram(values)}, step=step)
+
+
+def _picture(tracker: Any, picture: np.ndarray, step: int) -> None:
+    """The cells at a step, uint8 [height, width, 3], where the tracker has such a thing.
+
+    accelerate's trackers of MLflow and trackio pass no pictures on, so these are asked themselves.
+    """
+    if tracker.name == "tensorboard":
+        tracker.log_images({"cells": picture[None]}, step=step, dataformats="NHWC")
+    elif tracker.name == "wandb":
+        tracker.log_images({"cells": [picture]}, step=step)
+    elif tracker.name == "mlflow":
+        import mlflow  # pyright: ignore[reportMissingImports]
+
+        mlflow.log_image(picture, f"cells/epoch-{step:04d}.png")
+    elif tracker.name == "trackio":
+        import trackio  # pyright: ignore[reportMissingImports]
+
+        tracker.log({"cells": trackio.Image(picture)}, step=step)
 
 
 def _table(tracker: Any, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
