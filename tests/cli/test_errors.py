@@ -102,6 +102,34 @@ def test_an_option_that_a_resumed_run_would_ignore_is_refused(option: list[str],
     assert option[0] in outcome.err
 
 
+def test_memory_said_twice_is_refused(call: Call) -> None:
+    outcome = call("search", "--memory", "low", "--set", "search.memory=normal")
+    assert outcome.code == 1
+    assert "--memory and --set search.memory=... say the same thing" in outcome.err
+
+
+def test_a_memory_mode_that_is_unknown_is_refused_as_flag_and_as_setting(call: Call) -> None:
+    assert call("search", "--memory", "tiny").code == 2
+    outcome = call("search", "--set", "search.memory=tiny")
+    assert outcome.code == 1
+    assert "search.memory" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["run", "search"])
+def test_the_memory_flag_is_the_setting(command: str, call: Call, tmp_path: Path, monkeypatch) -> None:
+    begun = []
+    monkeypatch.setattr("edgewise.cli.runs._begin", lambda settings, *args, **kwargs: begun.append(settings))
+    assert call(command, "--memory", "low").code == 0
+    assert [settings.search.memory for settings in begun] == ["low"]
+
+
+def test_a_run_can_be_resumed_with_the_memory_flag(call: Call, monkeypatch) -> None:
+    resumed = []
+    monkeypatch.setattr("edgewise.cli.runs._resume", lambda folder, sets: resumed.append((str(folder), sets)))
+    assert call("run", "--resume", "gone", "--memory", "low").code == 0
+    assert resumed == [("gone", ["search.memory=low"])]
+
+
 def test_what_a_non_finite_loss_advises_can_be_done(call: Call, tmp_path: Path) -> None:
     sets = ("--set", "search.trace_steps=false", "--set", "search.epochs=2", "--set", "search.batch_size=50")
     stopped = call("search", *SMALL, *sets, "--set", "weights.lr=1e30", "--out", "run")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutations.mutation import Mutation, plant
 from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
+from tests.mutations.planted_memory import MEMORY
 from tests.mutations.planted_native import NATIVE_KERNELS
 from tests.mutations.planted_speed import SPEED
 from tests.mutations.planted_stages import STAGED
@@ -556,4 +557,5 @@ MUTATIONS = [
     *NATIVE_KERNELS,
     *GROUPED_CELLS,
     *SPEED,
+    *MEMORY,
 ]

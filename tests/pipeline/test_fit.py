@@ -57,7 +57,7 @@ def test_the_line_goes_through_both_points_and_beyond() -> None:
 
 
 def test_the_largest_batch_leaves_a_tenth_of_the_room_free() -> None:
-    found = line((32, GB), (64, 2 * GB), room=10 * GB)
+    found = line((32, 2 * GB), (64, 3 * GB), room=10 * GB)
     assert found.bytes_at(found.largest) == pytest.approx(9 * GB, rel=0.01)
 
 

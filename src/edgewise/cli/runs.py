@@ -29,6 +29,8 @@ RUN_EXAMPLES = """Examples:
 
 `edgewise run --recipe pc-darts --set search.epochs=20 --set projection.order=symmetric`
 
+`edgewise run --data huge/ --memory low --set data.stream=always` (less memory: cells twice, images as needed)
+
 `edgewise run --resume runs/photos`
 """
 SEARCH_EXAMPLES = """Examples:

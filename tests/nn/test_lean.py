@@ -1,0 +1,69 @@
+"""ReLU and convolution that keep their input alone: the numbers of the modules, with less kept."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgewise.core.compute import Compute, Precision
+from edgewise.nn.lean import LeanReluConvNorm
+from edgewise.nn.operations import relu_conv_norm
+
+
+def pair(dtype: torch.dtype = torch.float32) -> tuple[nn.Module, nn.Module, Tensor]:
+    plain = relu_conv_norm(6, 4, affine=False).to(dtype)
+    x = torch.randn(3, 6, 5, 5, dtype=dtype, requires_grad=True)
+    return plain, LeanReluConvNorm(*plain), x
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_output_and_gradients_are_those_of_the_modules_bit_for_bit(precision: Precision) -> None:
+    plain, lean, x = pair()
+    weights = list(plain.parameters())
+    factor = torch.randn(3, 4, 5, 5)
+    found = []
+    for module in (plain, lean):
+        with Compute("cpu", precision).autocast():
+            out = module(x)
+        found.append([out, *torch.autograd.grad((out * factor).sum(), [x, *weights])])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert all(a.dtype == b.dtype for a, b in zip(*found, strict=True))
+
+
+def test_its_gradients_can_be_differentiated() -> None:
+    _, lean, x = pair(torch.float64)
+    lean.eval()
+    assert torch.autograd.gradcheck(lean, (x,))
+    assert torch.autograd.gradgradcheck(lean, (x,))
+
+
+def test_names_of_weights_are_those_of_the_modules() -> None:
+    plain, lean, _ = pair()
+    assert list(plain.state_dict()) == list(lean.state_dict())
+
+
+def test_the_input_is_kept_and_no_copy_of_it() -> None:
+    plain, lean, x = pair()
+    kept = []
+    for module in (plain, lean):
+        places: set[int] = set()
+
+        def pack(tensor: Tensor, places: set[int] = places) -> Tensor:
+            if tensor.shape == x.shape:
+                places.add(tensor.data_ptr())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            module(x)
+        kept.append(places)
+    assert x.data_ptr() not in kept[0]
+    assert kept[1] == {x.data_ptr()}
+
+
+def test_weights_that_ask_for_no_gradient_get_none() -> None:
+    _, lean, x = pair()
+    lean.requires_grad_(False)
+    lean(x).sum().backward()
+    assert x.grad is not None
+    assert [p.grad for p in lean.parameters()] == [None]
