@@ -16,7 +16,7 @@ from edgewise.data import Splits
 from edgewise.export import load_network
 from edgewise.pipeline import summary_columns, summary_rows
 from edgewise.pipeline.networks import build_candidate, measure_size, network_spec
-from edgewise.pipeline.run import wanted_phases
+from edgewise.pipeline.phases import wanted_phases
 from edgewise.spaces import SPACES, Genotype
 from tests.pipeline.small import FILES, NETWORKS, SEARCH_STEPS, SEED, TRAIN_STEPS, one_thread, small, trace
 

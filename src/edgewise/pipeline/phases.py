@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
+from edgewise.core.errors import RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
@@ -24,6 +25,12 @@ from edgewise.report import write_report
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, cell_name, describe_cell
 from edgewise.train import TrainTask, evaluate
+
+PHASES: dict[str, tuple[str, ...]] = {
+    "run": ("search", "train:found", "train:random", "train:hand", "export", "report"),
+    "search": ("search", "report"),
+    "train": ("train:found", "export", "report"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,14 @@ class Context:
     def results(self) -> dict[str, Any]:
         """The content of results.json; empty while there is none."""
         return self.folder.read_json(files.RESULTS) if self.folder.has(files.RESULTS) else {}
+
+
+def wanted_phases(command: str, compare: Sequence[str]) -> list[str]:
+    """The phases of a command, without the comparisons that nobody asked for."""
+    if command not in PHASES:
+        raise RunError(f"unknown command {command!r} in run.json: expected one of {', '.join(PHASES)}")
+    skipped = {f"train:{name}" for name in ("random", "hand") if name not in compare}
+    return [phase for phase in PHASES[command] if phase not in skipped]
 
 
 def run_phase(phase: str, context: Context) -> None:

@@ -28,7 +28,7 @@ from edgewise.nn import StemName, build_network, choose_stem
 from edgewise.pipeline.estimate import estimate
 from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.options import Options
-from edgewise.pipeline.phases import Context, run_phase
+from edgewise.pipeline.phases import Context, run_phase, wanted_phases
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.speed import speed_notes
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
@@ -42,12 +42,6 @@ SPACE_NEEDED = 256 * 2**20
 # What a run may be resumed with: nothing else leaves a checkpoint's tensors and schedules as they are.
 RESUMABLE = ("weights.", "arch.", "search.memory", "data.stream")
 RESUMABLE += ("train.lr", "train.momentum", "train.weight_decay", "train.clip")
-
-PHASES: dict[str, tuple[str, ...]] = {
-    "run": ("search", "train:found", "train:random", "train:hand", "export", "report"),
-    "search": ("search", "report"),
-    "train": ("train:found", "export", "report"),
-}
 
 
 @dataclass(frozen=True)
@@ -268,14 +262,6 @@ def _result(folder: RunFolder) -> RunResult:
     genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
     return RunResult(folder.path, genotype, results)
-
-
-def wanted_phases(command: str, compare: Sequence[str]) -> list[str]:
-    """The phases of a command, without the comparisons that nobody asked for."""
-    if command not in PHASES:
-        raise RunError(f"unknown command {command!r} in run.json: expected one of {', '.join(PHASES)}")
-    skipped = {f"train:{name}" for name in ("random", "hand") if name not in compare}
-    return [phase for phase in PHASES[command] if phase not in skipped]
 
 
 def _say_cost(

@@ -30,7 +30,7 @@ from edgewise.nn import (
 )
 from edgewise.nn.hooks import one_after_the_other
 from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy, momentum_buffers
-from edgewise.search.step import ArchReport, StepReport
+from edgewise.search.step import ArchReport, StepReport, gradient_norm
 from edgewise.search.together import shared_gradient
 
 
@@ -192,8 +192,8 @@ class BilevelSearch:
         return ArchReport(
             loss,
             right,
-            _norm(self.arch.alpha),
-            _norm(self.arch.beta) if len(self.arch.beta) else loss.new_zeros(()),
+            gradient_norm(self.arch.alpha),
+            gradient_norm(self.arch.beta) if len(self.arch.beta) else loss.new_zeros(()),
             before,
             after,
             cosines,
@@ -296,7 +296,3 @@ class BilevelSearch:
         restore_optimizer(self.arch_optimizer, state["arch_optimizer"])
         self.weight_decay_factor = state["weight_decay_factor"]
         self.compute.load_scaler_state(state["scaler"])
-
-
-def _norm(parameters: nn.ParameterDict) -> Tensor:
-    return torch.cat([p.grad.flatten() for p in parameters.values() if p.grad is not None]).norm()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -125,3 +125,8 @@ class EpochSums:
         self.steps, self.arch_steps = state["steps"], state["arch_steps"]
         for sums, saved in zip(self._sums(), state["sums"], strict=True):
             sums.copy_(saved)
+
+
+def gradient_norm(parameters: nn.ParameterDict) -> Tensor:
+    """The norm of all gradients together."""
+    return torch.cat([p.grad.flatten() for p in parameters.values() if p.grad is not None]).norm()
