@@ -37,8 +37,6 @@ SEARCH_EXAMPLES = """Examples:
 
 `edgewise search --data cifar10 --preset small --out runs/search`
 
-`edgewise search --recipe r-darts-es --space s1`
-
 `edgewise search --data cifar10 --space nb201 --truth nb201.csv` (what each epoch's cell really reaches)
 """
 TRAIN_EXAMPLES = """Examples:
