@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation, plant
+from tests.mutations.planted_distributed import DISTRIBUTED
 from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
 from tests.mutations.planted_memory import MEMORY
@@ -558,4 +559,5 @@ MUTATIONS = [
     *GROUPED_CELLS,
     *SPEED,
     *MEMORY,
+    *DISTRIBUTED,
 ]

@@ -13,7 +13,7 @@ from tests.pipeline.small import one_thread
 from tests.search.shared import CASES, in_two
 
 Outcomes = dict[str, list[dict[str, Any]]]
-SHORT = ("short pc-darts-gp", "short gdas-gp", "short training")
+SHORT = ("short-pc-darts-gp", "short-gdas-gp", "short-training")
 LONG = (
     "pc-darts-gp",
     "gdas-gp",
@@ -21,9 +21,9 @@ LONG = (
     "s-darts-adv",
     "noisy-darts",
     "dropouts",
-    "noise in the space",
-    "exact second order",
-    "finite difference",
+    "noise-in-the-space",
+    "exact-second-order",
+    "finite-difference",
 )
 # float64; accuracies alone are float32, and 1 / 3 of it is 1e-8 off.
 CLOSE = 1e-6
@@ -32,7 +32,7 @@ CLOSE = 1e-6
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What two processes make of the short cases; they are started once."""
-    cases = (*SHORT, "batch norm", "test", "drifting", "told", "left alone")
+    cases = (*SHORT, "batch-norm", "test", "drifting", "told", "left-alone")
     return in_two(tmp_path_factory.mktemp("two"), *cases)
 
 
@@ -53,6 +53,7 @@ def tensors(outcome: dict[str, Any], before: str = "") -> Iterator[tuple[str, Te
 
 def assert_like_one(outcomes: list[dict[str, Any]], case: str) -> None:
     """Both processes hold the same bits, and within 1e-6 what one process holds."""
+    assert [outcome["ended before"] for outcome in outcomes if "ended before" in outcome] == []
     with one_thread():
         one = dict(tensors(CASES[case]()))
     first, second = (dict(tensors(outcome)) for outcome in outcomes)
@@ -74,7 +75,7 @@ def test_twenty_steps_of_two_processes_are_those_of_one(case: str, two_long: Out
     assert_like_one(two_long[case], case)
 
 
-@pytest.mark.parametrize("case", ["short pc-darts-gp", "short gdas-gp"])
+@pytest.mark.parametrize("case", ["short-pc-darts-gp", "short-gdas-gp"])
 def test_what_is_projected_is_the_mean_over_both_processes(case: str, two: Outcomes) -> None:
     first, second = (outcome["rows"] for outcome in two[case])
     assert torch.equal(first, second)
@@ -85,8 +86,8 @@ def test_what_is_projected_is_the_mean_over_both_processes(case: str, two: Outco
 
 
 def test_a_synchronised_batch_norm_and_both_its_derivatives_are_the_whole_batchs(two: Outcomes) -> None:
-    one = dict(tensors(CASES["batch norm"]()))
-    for outcome in two["batch norm"]:
+    one = dict(tensors(CASES["batch-norm"]()))
+    for outcome in two["batch-norm"]:
         found = dict(tensors(outcome))
         assert list(found) == list(one)
         for name, value in one.items():
@@ -123,4 +124,4 @@ def test_a_flag_of_one_process_is_seen_by_both(two: Outcomes) -> None:
 
 
 def test_a_process_that_is_left_alone_says_so_and_ends(two: Outcomes) -> None:
-    assert two["left alone"][0]["text"].startswith("process 0 of 2 lost touch with the others")
+    assert two["left-alone"][0]["text"].startswith("process 0 of 2 lost touch with the others")

@@ -1,0 +1,59 @@
+"""Planted mistakes where several processes share a search: each runs, and each process by itself looks healthy."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import Mutation, plant
+
+SHARED = "tests/search/test_distributed.py::test_"
+STEPS = SHARED + "some_steps_of_two_processes_are_those_of_one[short-pc-darts-gp]"
+
+DISTRIBUTED = [
+    Mutation(
+        "processes average what each has projected",
+        "search/bilevel.py",
+        (
+            (
+                "self.recipe.gradient.gradient(problem), problem, self.compute.processes",
+                "self.recipe.gradient.gradient(problem), problem, type(self.compute.processes)()",
+            ),
+            (
+                "rows = self.projector(rows, self._stream)",
+                "rows = torch.stack(self.compute.processes.average(list(self.projector(rows, self._stream))))",
+            ),
+            (
+                "parameter.grad = value",
+                "parameter.grad = self.compute.processes.average([value])[0]",
+            ),
+        ),
+        SHARED + "what_is_projected_is_the_mean_over_both_processes[short-pc-darts-gp]",
+    ),
+    plant(
+        "batch norms know the images of one process",
+        "nn/synchronised.py",
+        "if not (self.training and self.processes.several):",
+        "if True:",
+        SHARED + "a_synchronised_batch_norm_and_both_its_derivatives_are_the_whole_batchs",
+    ),
+    plant(
+        "every process has random streams of its own",
+        "core/streams.py",
+        'f"{self.seed}/{name}".encode()',
+        "f\"{self.seed}/{name}/{__import__('os').environ.get('RANK', 0)}\".encode()",
+        STEPS,
+    ),
+    plant(
+        "every process draws for its own images alone",
+        "core/processes.py",
+        "return draw((total, *shape[1:]))[self.rows(total)]",
+        "return draw(shape)",
+        "tests/core/test_processes.py::test_"
+        "draws_of_all_processes_are_those_of_one_and_leave_the_stream_where_one_leaves_it",
+    ),
+    plant(
+        "a smaller part of a batch counts as much as a larger one",
+        "train/task.py",
+        "self.compute.backward(total * weight)",
+        "self.compute.backward(total)",
+        SHARED + "some_steps_of_two_processes_are_those_of_one[short-training]",
+    ),
+]
