@@ -10,39 +10,44 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
 from edgewise.core import RunError, Streams
 from edgewise.core.compute import Compute
 from edgewise.core.seeding import seeded
-from edgewise.data import Batch, Batches
+from edgewise.data import Batch, Batches, Normalisation
 from edgewise.methods import (
     DARTS_V1,
     DARTS_V2,
     DARTS_V2_FD,
     GDAS,
     NOISY_DARTS,
+    P_DARTS,
     PC_DARTS_GP,
     S_DARTS_ADV,
     ArchParameters,
+    Diagnostics,
     Recipe,
     SearchDropPath,
     SkipDropout,
+    Stages,
     TrainSettings,
     with_projection,
 )
 from edgewise.nn import Supernet, SupernetSpec, synchronise
 from edgewise.search import BilevelSearch, SearchBatches
 from edgewise.search.together import on_plain_modules
-from edgewise.spaces.space import S4, CellSpace
+from edgewise.spaces.space import S4, SPACES, CellSpace
 from edgewise.train import TrainTask, evaluate
-from tests.search.problem import AUGMENT, CLASSES, SMALL, make_images, make_splits, tiny
+from tests.search.problem import AUGMENT, CLASSES, SMALL, make_images, make_splits, make_task, tiny
 from tests.train.test_task import network
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +141,42 @@ def trained(steps: int = STEPS) -> dict[str, Any]:
     return {"network": task.network.state_dict(), "figures": torch.tensor(figures, dtype=torch.float64)}
 
 
+@contextmanager
+def in_double() -> Iterator[None]:
+    """Within it, modules, alpha and images are float64, and the small space is known by its name."""
+    apply, dtype = Normalisation.apply, torch.get_default_dtype()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SPACES, SMALL.name, SMALL)
+        patch.setattr(Normalisation, "apply", lambda self, pixels: apply(self, pixels).double())
+        torch.set_default_dtype(torch.float64)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+
+
+def tasked(recipe: Recipe) -> dict[str, Any]:
+    """The records of a whole search, as its trace would keep them."""
+    with in_double():
+        task = make_task(replace(tiny(recipe), space=SMALL.name), make_splits(weights=24, arch=24))
+        records = []
+        for epoch in range(task.epochs):
+            for step in range(task.steps):
+                task.step(epoch, step)
+            records.append(task.finish_epoch(epoch))
+    return {"records": records}
+
+
+def halved() -> dict[str, Any]:
+    """One step in which forward passes are bf16."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SPACES, SMALL.name, SMALL)
+        task = make_task(replace(tiny(PC_DARTS_GP), space=SMALL.name), precision="bf16")
+    task.step(0, 0)
+    arch = task.search.arch.state_dict()
+    return {"arch": arch, "figures": torch.tensor(list(task.figures().values()))}
+
+
 def normalised() -> dict[str, Any]:
     """A batch norm of seven images, differentiated twice, and what it remembers; each process has its rows."""
     processes = Compute("cpu").processes
@@ -209,6 +250,13 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
     "short-pc-darts-gp": lambda: searched(PC_DARTS_GP, steps=2),
     "short-gdas-gp": lambda: searched(with_projection(GDAS), steps=4),
     "short-training": lambda: trained(10),
+    "diagnostics": lambda: tasked(
+        replace(DARTS_V1, diagnostics=Diagnostics(hessian_every=1, gap_every=2, gap_images=10))
+    ),
+    "stages": lambda: tasked(
+        replace(P_DARTS, stages=Stages((0, 1), (8, 4)), skip_dropout=SkipDropout(rates=(0.3, 0.1)))
+    ),
+    "bf16": halved,
     "batch-norm": normalised,
     "test": tested,
     "drifting": drifting,

@@ -25,6 +25,7 @@ LONG = (
     "exact-second-order",
     "finite-difference",
 )
+TASKS = ("diagnostics", "stages")
 # float64; accuracies alone are float32, and 1 / 3 of it is 1e-8 off.
 CLOSE = 1e-6
 
@@ -39,7 +40,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
 @pytest.fixture(scope="module")
 def two_long(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """The same for twenty steps of many methods."""
-    return in_two(tmp_path_factory.mktemp("two"), *LONG)
+    return in_two(tmp_path_factory.mktemp("two"), *LONG, *TASKS, "bf16")
 
 
 def tensors(outcome: dict[str, Any], before: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -73,6 +74,36 @@ def test_some_steps_of_two_processes_are_those_of_one(case: str, two: Outcomes) 
 @pytest.mark.parametrize("case", LONG)
 def test_twenty_steps_of_two_processes_are_those_of_one(case: str, two_long: Outcomes) -> None:
     assert_like_one(two_long[case], case)
+
+
+def floats(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """All floats of a record, by their paths."""
+    if isinstance(value, (dict, list)):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from floats(inner, f"{path}.{key}")
+    elif isinstance(value, float):
+        yield path, value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", TASKS)
+def test_records_of_two_processes_are_the_same_and_those_of_one(case: str, two_long: Outcomes) -> None:
+    first, second = (outcome["records"] for outcome in two_long[case])
+    assert first == second
+    with one_thread():
+        wanted = dict(floats(CASES[case]()["records"]))
+    found = dict(floats(first))
+    assert list(found) == list(wanted)
+    assert {path: (found[path], value) for path, value in wanted.items() if abs(found[path] - value) > CLOSE} == {}
+
+
+@pytest.mark.slow
+def test_a_step_in_bf16_of_two_processes_is_the_same_in_both_and_near_that_of_one(two_long: Outcomes) -> None:
+    first, second = (dict(tensors(outcome)) for outcome in two_long["bf16"])
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    with one_thread():
+        one = dict(tensors(CASES["bf16"]()))
+    torch.testing.assert_close(first["figures"][[0, 2]], one["figures"][[0, 2]], rtol=0.02, atol=0)
 
 
 @pytest.mark.parametrize("case", ["short-pc-darts-gp", "short-gdas-gp"])
