@@ -218,3 +218,41 @@ def test_without_kernels_auto_is_the_grouped_supernet(name: str, value: str, tmp
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("PyTorch's own operations") == (name == "CXX")
+
+
+def test_a_graph_that_is_kept_gives_its_gradients_twice_and_one_that_is_not_is_refused() -> None:
+    case = make(k=2)
+    loss, inputs = case.logits("auto").square().sum(), list(case.inputs().values())
+    first = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
+    second = torch.autograd.grad(loss, inputs, allow_unused=True)
+    assert all(a is b is None or torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(loss, inputs, allow_unused=True)
+
+
+def test_saved_tensors_that_hooks_have_moved_are_refused_instead_of_read_where_they_were() -> None:
+    case = make(k=2)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor.clone()):
+        loss = case.logits("auto").sum()
+    with pytest.raises(RuntimeError, match="saved tensors moved"):
+        loss.backward()
+
+
+def test_what_the_kernels_keep_is_freed_by_the_backward_pass_and_not_only_with_the_graph() -> None:
+    case = make(k=2)
+    loss = case.logits("auto").sum()
+    function = next(node for node in nodes_of(loss) if type(node).__name__ == "CellFunctionBackward")
+    assert all(made.y1 is None and made.y2 is None for made in function.forward.made.values())
+    loss.backward()
+    assert all(made.y1 is None and made.pools == [None, None] for made in function.forward.made.values())
+
+
+def nodes_of(loss: Tensor) -> list:
+    """The nodes of a graph."""
+    found, waiting = [], [loss.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found.append(node)
+            waiting += [following for following, _ in node.next_functions]
+    return found
