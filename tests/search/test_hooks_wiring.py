@@ -109,7 +109,7 @@ def test_the_adversary_sees_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_dropout_rate_follows_stage_and_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
-    monkeypatch.setattr(SkipDropout, "hook", lambda self, rate, generator: rates.append(rate))
+    monkeypatch.setattr(SkipDropout, "hook", lambda self, rate, generator, processes: rates.append(rate))
     task = make_task(named("p-darts", epochs=3), make_splits(weights=4, arch=4))
     run(task)
     fade = math.exp(-0.2)
