@@ -26,7 +26,7 @@ def main() -> None:
     if library() is None:
         print("no compiler, no kernels: nothing to compare")
         return
-    sizes = argparse.Namespace(space="darts", batch=32, channels=16, layers=4, image_size=32)
+    sizes = argparse.Namespace(space="darts", batch=32, channels=16, layers=4, image_size=32, memory="normal")
     searches, batch = {kind: make("pc-darts", kind, sizes) for kind in ("published", "auto")}, batch_of(sizes)
     ratios = []
     for turn in range(own.rounds + 1):

@@ -31,6 +31,12 @@ def test_output_and_gradients_are_those_of_the_modules_bit_for_bit(precision: Pr
     assert all(a.dtype == b.dtype for a, b in zip(*found, strict=True))
 
 
+def test_another_module_in_the_place_of_the_relu_is_used() -> None:
+    plain, lean, x = pair()
+    plain[0] = lean[0] = nn.Softplus()
+    assert torch.equal(lean(x), plain(x))
+
+
 def test_its_gradients_can_be_differentiated() -> None:
     _, lean, x = pair(torch.float64)
     lean.eval()

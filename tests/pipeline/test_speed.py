@@ -16,6 +16,7 @@ from torch import Tensor
 from edgewise.core import compiling
 from edgewise.core.compute import Compute
 from edgewise.core.interrupt import Interrupted
+from edgewise.core.processes import Processes
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.speed import speed_notes
 from edgewise.spaces import published
@@ -136,3 +137,11 @@ def test_bf16_is_called_slow_on_a_cpu_alone(device: str, precision: str, said: b
 
 def test_without_either_option_nothing_is_said() -> None:
     assert speed_notes(compiling_compute("cpu"), ("search", "train:found"), compile=False) == []
+
+
+def test_with_several_processes_nothing_is_compiled_and_the_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgewise.core.compute.joined", lambda accelerator: Processes(0, 2))
+    compute = Compute("cpu", compile=True)
+    assert not compute.compiles
+    (line,) = speed_notes(compute, ["train:found"], compile=True)
+    assert "several processes share each batch" in line

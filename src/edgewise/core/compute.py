@@ -27,7 +27,8 @@ class Compute:
         device: "auto" (an accelerator if there is one), "cpu", "cuda", "cuda:1", "mps", ...; of several processes
             each takes its own.
         precision: "fp32", or autocast to "bf16" or "fp16" (with a loss scaler).
-        compile: whether forward passes are compiled, where that can be done (see `compile_fault`).
+        compile: whether forward passes are compiled, where that can be done (see `compile_fault`); not with
+            several processes, whose batch norms talk to each other within the pass.
 
     Raises:
         ConfigError: the device does not exist here, or can't do the precision.
@@ -40,9 +41,9 @@ class Compute:
         if precision == "fp16" and self.device.type == "cpu":
             raise ConfigError("--precision fp16 needs an accelerator, and the device is cpu: use fp32 or bf16")
         self.precision: Precision = precision
-        self.compiles = compile and compile_fault(self.device) is None
         self._accelerator = _accelerator(self.device, precision)
         self.processes = joined(self._accelerator)
+        self.compiles = compile and not self.processes.several and compile_fault(self.device) is None
 
     @property
     def compiles_searches(self) -> bool:

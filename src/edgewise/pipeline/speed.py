@@ -38,7 +38,9 @@ def speed_notes(compute: Compute, phases: Sequence[str], *, compile: bool) -> li
         parts = [NO_COMPILED_SEARCH] if on_cpu and "search" in phases else []
         if any(phase.startswith("train") for phase in phases):
             parts.append(SLOW_COMPILING)
-        if fault is not None:
+        if compute.processes.several:
+            lines.append("note: --compile: several processes share each batch: the run goes on without compiling")
+        elif fault is not None:
             lines.append(f"note: --compile: {fault}: the run goes on without compiling")
         elif on_cpu and parts:
             lines.append(f"note: --compile: {'; '.join(parts)}")
