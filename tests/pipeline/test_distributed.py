@@ -64,7 +64,7 @@ class Ended:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole run of one process."""
     folder = tmp_path_factory.mktemp("alone") / "run"
-    done = subprocess.run([sys.executable, *call("run", folder)], cwd=ROOT, env=child_environment(), timeout=600)
+    done = subprocess.run([sys.executable, *call("run", folder)], cwd=ROOT, env=child_environment(), timeout=1200)
     assert done.returncode == 0
     return folder
 
@@ -81,7 +81,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Ended:
         env=child_environment(),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
     )
     return Ended(folder, done.returncode, done.stdout)
 

@@ -303,7 +303,7 @@ def start_two(*arguments: str) -> list[subprocess.Popen[str]]:
     ]
 
 
-def finish(processes: list[subprocess.Popen[str]], seconds: float = 300) -> list[str]:
+def finish(processes: list[subprocess.Popen[str]], seconds: float = 1200) -> list[str]:
     """What both print; raises where they stand still."""
     try:
         return [process.communicate(timeout=seconds)[0] for process in processes]

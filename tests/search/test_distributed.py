@@ -12,6 +12,8 @@ from torch import Tensor
 from tests.pipeline.small import one_thread
 from tests.search.shared import CASES, in_two
 
+# All cases are computed once, by whichever worker gets these tests.
+pytestmark = pytest.mark.xdist_group("two processes")
 Outcomes = dict[str, list[dict[str, Any]]]
 SHORT = ("short-pc-darts-gp", "short-gdas-gp", "short-training")
 LONG = (
