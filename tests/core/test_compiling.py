@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,29 +13,17 @@ from torch import Tensor, nn
 from edgewise.core import compiling
 from edgewise.core.compiling import Compiled, compile_fault
 from edgewise.core.compute import Compute
+from tests.backend import Backend, use_backend
 
 CPU = torch.device("cpu")
 
 
-class Counting:
-    """A backend that runs the graph as it is and counts the graphs that it was given."""
-
-    def __init__(self) -> None:
-        self.graphs = 0
-
-    def __call__(self, graph: Any, inputs: list[Tensor]) -> Callable[..., Any]:
-        self.graphs += 1
-        return graph.forward
-
-
 @pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    backend = Counting()
-    monkeypatch.setattr(compiling, "BACKEND", backend)
-    return backend
+def counting(monkeypatch: pytest.MonkeyPatch) -> Backend:
+    return use_backend(monkeypatch)
 
 
-def test_a_compiled_function_gives_what_the_function_gives_and_is_compiled_once(counting: Counting) -> None:
+def test_a_compiled_function_gives_what_the_function_gives_and_is_compiled_once(counting: Backend) -> None:
     module = nn.Linear(3, 2)
     compiled = Compiled(module.forward, CPU)
     x = torch.arange(6.0).reshape(2, 3)
@@ -61,7 +48,7 @@ def test_where_compiling_fails_the_function_runs_as_it_is_and_it_is_said_once(
     assert "no such compiler" in caplog.text
 
 
-def test_an_error_of_the_function_itself_is_not_taken_for_one_of_compiling(counting: Counting) -> None:
+def test_an_error_of_the_function_itself_is_not_taken_for_one_of_compiling(counting: Backend) -> None:
     compiled = Compiled(lambda x: x @ torch.zeros(5, 5), CPU)
     with pytest.raises(RuntimeError, match=r"shape|size"):
         compiled(torch.zeros(2, 3))

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,16 +110,22 @@ def test_only_one_of_two_processes_prints(together: Ended) -> None:
     assert sum("2 processes" in line for line in lines) == 1
 
 
+def begun(command: Sequence[str], until: str) -> list[subprocess.Popen[str]]:
+    """Two processes that have come as far as a line that begins so."""
+    processes = start_two(*command)
+    assert processes[0].stdout is not None
+    for line in processes[0].stdout:
+        if line.startswith(until):
+            break
+    return processes
+
+
 @pytest.mark.slow
 def test_a_stop_of_one_process_stops_both_and_one_process_goes_on_to_the_same_end(
     tmp_path: Path, alone: Path
 ) -> None:
     folder = tmp_path / "run"
-    first, second = start_two(*call("run", folder))
-    assert first.stdout is not None
-    for line in first.stdout:
-        if line.startswith("search: epoch 1/3"):
-            break
+    first, second = begun(call("run", folder), "search: epoch 1/3")
     second.send_signal(signal.SIGTERM)
     said = finish([first, second])
     assert [first.returncode, second.returncode] == [130, 130], said
@@ -139,11 +145,7 @@ def test_when_one_process_is_killed_the_other_says_so_and_two_go_on_from_the_che
     tmp_path: Path, alone: Path
 ) -> None:
     folder = tmp_path / "run"
-    first, second = start_two(*call("search", folder))
-    assert first.stdout is not None
-    for line in first.stdout:
-        if line.startswith("search: epoch 2/3"):
-            break
+    first, second = begun(call("search", folder), "search: epoch 2/3")
     second.kill()
     said = finish([first, second])
     assert first.returncode == 1, said

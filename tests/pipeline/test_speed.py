@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,27 +18,16 @@ from edgewise.core.processes import Processes
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.speed import speed_notes
 from edgewise.spaces import published
+from tests.backend import Backend, use_backend
 from tests.pipeline.small import SEED, Watch, one_thread, small, without_onnx
 
 SHORT = ("search.epochs=1", "train.epochs=2", "data.train_images=100", "warm_up=none", "compare=[]")
 CELLS = published("PC_DARTS_cifar")
 
 
-class Backend:
-    """Runs graphs as they are, and counts them."""
-
-    def __init__(self) -> None:
-        self.graphs = 0
-
-    def __call__(self, graph: Any, inputs: list[Tensor]) -> Callable[..., Any]:
-        self.graphs += 1
-        return graph.forward
-
-
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
-    found = Backend()
-    monkeypatch.setattr(compiling, "BACKEND", found)
+    found = use_backend(monkeypatch)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     return found
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
 
-from edgewise.core import compiling
 from edgewise.core.compute import Compute
 from edgewise.methods import RECIPES, Recipe
 from edgewise.search import BilevelSearch
 from edgewise.search.diagnostics import hessian_eigenvalue
 from edgewise.spaces.space import CellSpace
 from edgewise.spaces.topology import Topology
+from tests.backend import Backend, use_backend
 from tests.search.problem import make_batch, make_search, tiny
 
 # Few operations: what takes time here is to trace them.
@@ -23,16 +20,9 @@ FEW = CellSpace("few", Topology.dense(2, 1), ("none", "max_pool_3x3", "skip_conn
 
 
 @pytest.fixture
-def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def graphs(monkeypatch: pytest.MonkeyPatch) -> Backend:
     """What dynamo found, run without a compiler, as on a device where searches are compiled."""
-    found: list[Any] = []
-
-    def backend(graph: Any, inputs: list[Tensor]) -> Callable[..., Any]:
-        found.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(compiling, "BACKEND", backend)
-    return found
+    return use_backend(monkeypatch)
 
 
 def search(recipe: Recipe, *, compiled: bool, patch: pytest.MonkeyPatch) -> BilevelSearch:
@@ -50,22 +40,22 @@ def after_two_steps(found: BilevelSearch) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name", ["pc-darts-gp", "darts-v2-fd"])
 def test_a_compiled_search_ends_where_an_uncompiled_one_ends(
-    name: str, graphs: list[Any], monkeypatch: pytest.MonkeyPatch
+    name: str, graphs: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = tiny(RECIPES[name])
     one, two = (after_two_steps(search(recipe, compiled=c, patch=monkeypatch)) for c in (False, True))
     assert list(one) == list(two)
     for key, tensor in one.items():
         torch.testing.assert_close(two[key], tensor, rtol=1e-9, atol=1e-11)
-    assert 1 <= len(graphs) <= 2, "the supernet is one graph, with and without gradients of the weights"
+    assert 1 <= graphs.graphs <= 2, "the supernet is one graph, with and without gradients of the weights"
 
 
 def test_the_hessian_of_a_compiled_search_is_that_of_an_uncompiled_one(
-    graphs: list[Any], monkeypatch: pytest.MonkeyPatch
+    graphs: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = []
     for compiled in (False, True):
         found = search(tiny(RECIPES["darts-v1"]), compiled=compiled, patch=monkeypatch)
         values.append(hessian_eigenvalue(found, make_batch(1), torch.Generator().manual_seed(0))["eigenvalue"])
     assert values[0] == values[1]
-    assert graphs == []
+    assert graphs.graphs == 0

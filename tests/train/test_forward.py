@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -18,6 +16,7 @@ from edgewise.core.seeding import seeded
 from edgewise.nn import DropPath
 from edgewise.train import TrainTask
 from edgewise.train.forward import TrainingPass
+from tests.backend import Backend, use_backend
 from tests.search.problem import make_splits
 from tests.train.test_task import SETTINGS, network
 
@@ -26,15 +25,9 @@ BRANCHES = 5 + 7 + 7
 
 
 @pytest.fixture
-def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def graphs(monkeypatch: pytest.MonkeyPatch) -> Backend:
     """What dynamo found, run without a compiler."""
-    found: list[Any] = []
-
-    def backend(graph: Any, inputs: list[Tensor]) -> Callable[..., Any]:
-        found.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(compiling, "BACKEND", backend)
+    found = use_backend(monkeypatch)
     monkeypatch.setattr(compiling, "compile_fault", lambda device: None)
     monkeypatch.setattr("edgewise.core.compute.compile_fault", lambda device: None)
     return found
@@ -97,7 +90,7 @@ def test_branches_are_counted_without_touching_statistics_or_mode() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
 
 
-def test_a_compiled_training_ends_where_an_uncompiled_one_ends(graphs: list[Any]) -> None:
+def test_a_compiled_training_ends_where_an_uncompiled_one_ends(graphs: Backend) -> None:
     tasks = [make_task(compile=compiled) for compiled in (False, True)]
     for task in tasks:
         for epoch in range(2):
@@ -107,19 +100,19 @@ def test_a_compiled_training_ends_where_an_uncompiled_one_ends(graphs: list[Any]
     assert list(one) == list(two)
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-5, atol=1e-6)
-    assert len(graphs) == 1, "one graph: no break, and none for the time before drop-path begins"
+    assert graphs.graphs == 1, "one graph: no break, and none for the time before drop-path begins"
 
 
-def test_a_last_smaller_batch_is_not_compiled_for(graphs: list[Any]) -> None:
+def test_a_last_smaller_batch_is_not_compiled_for(graphs: Backend) -> None:
     task = make_task(compile=True, batch_size=7)
     images = len(make_splits().train)
     assert images % 7
     for step in range(task.steps):
         task.step(0, step)
-    assert len(graphs) == 1
+    assert graphs.graphs == 1
 
 
-def test_a_checkpoint_of_a_compiled_training_goes_on_uncompiled_and_back(graphs: list[Any]) -> None:
+def test_a_checkpoint_of_a_compiled_training_goes_on_uncompiled_and_back(graphs: Backend) -> None:
     compiled, plain = make_task(compile=True), make_task(compile=False)
     for step in range(2):
         compiled.step(0, step)
@@ -131,7 +124,7 @@ def test_a_checkpoint_of_a_compiled_training_goes_on_uncompiled_and_back(graphs:
     compiled.load_state_dict(plain.state_dict())
 
 
-def test_a_compiled_pass_draws_as_much_as_an_uncompiled_one(graphs: list[Any]) -> None:
+def test_a_compiled_pass_draws_as_much_as_an_uncompiled_one(graphs: Backend) -> None:
     states = []
     for compiled in (False, True):
         task = make_task(compile=compiled)

@@ -37,6 +37,10 @@ SEARCH_EXAMPLES = """Examples:
 
 `edgewise search --data cifar10 --preset small --out runs/search`
 
+`edgewise search --recipe darts --set projection.direction=out`
+
+`edgewise search --recipe r-darts-es --space s1`
+
 `edgewise search --data cifar10 --space nb201 --truth nb201.csv` (what each epoch's cell really reaches)
 """
 TRAIN_EXAMPLES = """Examples:
@@ -72,11 +76,9 @@ def run(
     """Search, derive, train, test, export and report, in one run folder."""
     if resume is not None:
         _refuse_with_resume(ctx)
-        _resume(resume, _with_memory(memory, sets))
+        _resume(resume, _with_sizes(None, memory, sets))
         return
-    settings = _settings(
-        recipe, preset, data, _with_memory(memory, _with_space(space, sets)), image_size, skip_bad=skip_bad
-    )
+    settings = _settings(recipe, preset, data, _with_sizes(space, memory, sets), image_size, skip_bad=skip_bad)
     _begin(
         settings,
         _options(
@@ -113,9 +115,7 @@ def search(
     track: opt.Track = None,
 ) -> None:
     """Search only; ends with genotype.json and a report."""
-    settings = _settings(
-        recipe, preset, data, _with_memory(memory, _with_space(space, sets)), image_size, skip_bad=skip_bad
-    )
+    settings = _settings(recipe, preset, data, _with_sizes(space, memory, sets), image_size, skip_bad=skip_bad)
     _begin(
         settings,
         replace(
@@ -204,24 +204,18 @@ def _refuse_with_resume(ctx: typer.Context) -> None:
         )
 
 
-def _with_space(space: str | None, sets: list[str] | None) -> list[str]:
-    """The settings of a call, `--space` among them."""
+def _with(option: str, setting: str, value: str | None, sets: list[str] | None) -> list[str]:
+    """The settings of a call, with the one that an option of its own gives, if it was given."""
     given = list(sets or [])
-    if space is None:
+    if value is None:
         return given
-    if any(text.partition("=")[0].strip() == "space" for text in given):
-        raise ConfigError("--space and --set space=... say the same thing: leave one of them away")
-    return [f"space={space}", *given]
+    if any(text.partition("=")[0].strip() == setting for text in given):
+        raise ConfigError(f"--{option} and --set {setting}=... say the same thing: leave one of them away")
+    return [f"{setting}={value}", *given]
 
 
-def _with_memory(memory: opt.MemoryChoice | None, sets: list[str] | None) -> list[str]:
-    """The settings of a call, `--memory` among them."""
-    given = list(sets or [])
-    if memory is None:
-        return given
-    if any(text.partition("=")[0].strip() == "search.memory" for text in given):
-        raise ConfigError("--memory and --set search.memory=... say the same thing: leave one of them away")
-    return [f"search.memory={memory.value}", *given]
+def _with_sizes(space: str | None, memory: opt.MemoryChoice | None, sets: list[str] | None) -> list[str]:
+    return _with("memory", "search.memory", memory, _with("space", "space", space, sets))
 
 
 def _settings(

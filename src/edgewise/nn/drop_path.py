@@ -49,9 +49,10 @@ class DropPath:
         def draw(shape: Sequence[int]) -> Tensor:
             return self._draw((branches, *shape)).transpose(0, 1)
 
-        kept = torch.ones(branches, like.shape[0], 1, 1, 1)
         if keep < 1.0:
             kept = self.processes.drawn(draw, (like.shape[0], 1, 1, 1)).transpose(0, 1) < keep
+        else:
+            kept = torch.ones(branches, like.shape[0], 1, 1, 1)
         return DrawnDropPath(kept.to(like.device, torch.float32, non_blocking=True).div(keep))
 
 

@@ -132,9 +132,8 @@ def _estimate_search(
     small = _peak_at(make, half_of(batch), lasts, compute)
     task, room = make(batch), room_bytes(compute)
     seconds, peaks = 0.0, []
-    for stage in dict.fromkeys(stages):
+    for stage, last in zip(dict.fromkeys(stages), lasts, strict=True):
         first, count = stages.index(stage), stages.count(stage)
-        last = first + count - 1
         full, peak = _time(lambda i, last=last: task.step(last, i), steps, compute)
         peaks.append(peak)
         lean = full

@@ -11,13 +11,14 @@ from typing import Any
 from edgewise.benchmarks import Table
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError, EdgewiseError, RunError
+from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.progress import Phase, Progress, SilentProgress
 from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
+from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.explore_settings import ExploreSettings
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
@@ -153,14 +154,8 @@ def _guarded(
     )
     try:
         title = f"search ({settings.strategy.kind})"
-        with progress.phase(title, epochs=1, steps=settings.queries) as view:
+        with noting_end(folder), progress.phase(title, epochs=1, steps=settings.queries) as view:
             search.run(view)
-    except Interrupted:
-        folder.update_run({"status": "interrupted"})
-        raise
-    except EdgewiseError as error:
-        folder.update_run({"status": "failed", "error": str(error)})
-        raise
     finally:
         scorer.close()
     search.conclude()

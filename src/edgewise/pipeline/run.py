@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import torch
 
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError, EdgewiseError, RunError
+from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.follower import SharedStop
-from edgewise.core.interrupt import Interrupted, StopRequest
+from edgewise.core.interrupt import StopRequest
 from edgewise.core.launch import resumed_device
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
@@ -25,6 +24,7 @@ from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, Splits, load
 from edgewise.nn import StemName, build_network, choose_stem
+from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.estimate import estimate
 from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.options import Options
@@ -101,7 +101,7 @@ def start(
         processes.barrier()
         introduce(folder.read_run(), settings, splits, progress)
         if options.estimate:
-            with _noting_end(folder):
+            with noting_end(folder):
                 _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
         return _carry_out(folder, settings, splits, compute, progress)
 
@@ -240,22 +240,9 @@ def _carry_out(
             progress=progress,
             truth=open_truth(run.get("truth"), settings),
         )
-        with _noting_end(folder):
+        with noting_end(folder):
             run_phases(phases, context, run_phase)
     return _result(folder)
-
-
-@contextmanager
-def _noting_end(folder: RunFolder) -> Iterator[None]:
-    """Writes down how it ended, where that was not well."""
-    try:
-        yield
-    except Interrupted:
-        folder.update_run({"status": "interrupted"})
-        raise
-    except EdgewiseError as error:
-        folder.update_run({"status": "failed", "error": str(error)})
-        raise
 
 
 def _result(folder: RunFolder) -> RunResult:

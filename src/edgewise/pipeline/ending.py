@@ -1,0 +1,23 @@
+"""How a run ended, where that was not well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from edgewise.core.errors import EdgewiseError
+from edgewise.core.folder import RunFolder
+from edgewise.core.interrupt import Interrupted
+
+
+@contextmanager
+def noting_end(folder: RunFolder) -> Iterator[None]:
+    """Within it, a stop or an error is written down in run.json, and goes on to whoever catches it."""
+    try:
+        yield
+    except Interrupted:
+        folder.update_run({"status": "interrupted"})
+        raise
+    except EdgewiseError as error:
+        folder.update_run({"status": "failed", "error": str(error)})
+        raise
