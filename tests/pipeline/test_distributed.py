@@ -58,6 +58,7 @@ class Ended:
     folder: Path
     returncode: int
     out: str
+    errors: str
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +84,14 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Ended:
         text=True,
         timeout=1200,
     )
-    return Ended(folder, done.returncode, done.stdout)
+    return Ended(folder, done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.slow
 def test_accelerate_launch_of_two_processes_makes_one_run_with_the_numbers_of_one(
     together: Ended, alone: Path
 ) -> None:
-    assert together.returncode == 0, together.out
+    assert together.returncode == 0, together.out + together.errors
     assert_close(trace(together.folder), trace(alone))
     assert json.loads((together.folder / "run.json").read_text())["processes"] == 2
     names = [sorted(path.name for path in folder.iterdir()) for folder in (together.folder, alone)]
@@ -170,3 +171,25 @@ def test_two_processes_are_refused_where_one_is_meant_and_a_folder_in_use_ends_b
     assert [process.returncode for process in again] == [1, 1]
     assert "holds a finished run" in said[0]
     assert said[1] == ""
+
+
+TALK = """
+import torch
+from edgewise.core.compute import Compute
+
+compute = Compute("cpu")
+for _ in range(20):
+    compute.processes.average([torch.ones(1000)])
+    compute.processes.any(False)
+compute.processes.barrier()
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_have_talked_to_each_other_end_without_an_abort(tmp_path: Path) -> None:
+    """A thread of the group that outlives the interpreter aborted one of three such pairs."""
+    (tmp_path / "talk.py").write_text(TALK)
+    for _ in range(12):
+        pair = start_two(str(tmp_path / "talk.py"))
+        said = finish(pair)
+        assert [process.returncode for process in pair] == [0, 0], said

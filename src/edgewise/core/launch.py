@@ -85,8 +85,6 @@ def joined(accelerator: Accelerator) -> Processes:
     Raises:
         ConfigError: several processes were launched on a kind of device on which they can't talk to each other.
     """
-    import torch.distributed as dist
-
     rank, world = launched()
     if world == 1:
         return Processes()
@@ -95,5 +93,6 @@ def joined(accelerator: Accelerator) -> Processes:
             f"{world} processes were launched, and on the device {accelerator.device} they can't talk to each "
             "other: launch one process, or use --device cpu or --device cuda"
         )
-    atexit.register(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
-    return Processes(rank, world)
+    processes = Processes(rank, world)
+    atexit.register(processes.leave)
+    return processes

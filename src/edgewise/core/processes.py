@@ -219,9 +219,18 @@ class Processes:
         """The group for plain data: on the CPU, whatever the device."""
         import torch.distributed as dist
 
-        if self._control is None:
-            self._control = dist.group.WORLD if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
+        # The default group is never kept: whoever holds it keeps its threads alive beyond `leave`.
+        if self._control is None and dist.get_backend() != "gloo":
+            self._control = dist.new_group(backend="gloo")
         return self._control
+
+    def leave(self) -> None:
+        """Ends the group and its threads; a thread that outlives the interpreter would abort the process."""
+        import torch.distributed as dist
+
+        self._control = None
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
     @contextmanager
     def _in_touch(self) -> Iterator[None]:
