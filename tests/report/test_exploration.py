@@ -18,13 +18,13 @@ STRINGS = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|",
     "|skip_connect~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|none~1|none~2|",
 )
-SCORES = (0.5, 0.75, 0.5, 0.75)
+SCORES = (0.5, 0.75, 0.5, 0.75, 0.5)
 TRUTH = {"dataset": "cifar10", "arch": STRINGS[1], "test_accuracy": 0.9, "rank": 3, "of": 15625, "regret": 0.0123}
 
 
 def explored(path: Path, *, genotypes=None, verdict: dict | None = None) -> Path:
-    """A folder of four queries: the first genotype and the second, twice."""
-    found = genotypes or [from_string(text) for text in STRINGS] * 2
+    """A folder of five queries: the first genotype and the second in turn."""
+    found = genotypes or [from_string(text) for text in (*STRINGS, *STRINGS, STRINGS[0])]
     path.mkdir()
     lines, best, best_query = [], 0.0, 0
     for query, (genotype, score) in enumerate(zip(found, SCORES, strict=True)):
@@ -44,7 +44,7 @@ def explored(path: Path, *, genotypes=None, verdict: dict | None = None) -> Path
     run = {"format": "edgewise.run/1", "status": "done", "command": "explore", "seed": 0, "device": "cpu"}
     (path / "run.json").write_text(json.dumps(run))
     (path / "recipe.toml").write_text(
-        f'score = "train:1"\nspace = "{found[0].space}"\nqueries = 4\n[strategy]\nkind = "evolution"\n'
+        f'score = "train:1"\nspace = "{found[0].space}"\nqueries = 5\n[strategy]\nkind = "evolution"\n'
     )
     (path / "genotype.json").write_text(found[1].to_json())
     if verdict is not None:
@@ -52,21 +52,21 @@ def explored(path: Path, *, genotypes=None, verdict: dict | None = None) -> Path
     return path
 
 
-VERDICT = {"strategy": "evolution", "queries": 4, "distinct": 2, "score": 0.75, "query": 1}
+VERDICT = {"strategy": "evolution", "queries": 5, "distinct": 2, "score": 0.75, "query": 1}
 
 
 def test_the_title_names_the_best_score_and_its_query(tmp_path: Path) -> None:
     page = Page(write_report(explored(tmp_path / "run", verdict=VERDICT)).read_text())
-    assert "75.00 %: the best score of 4 queries, query 2" in page.text
+    assert "75.00 %: the best score of 5 queries, query 2" in page.text
     assert "Strategy evolution on space nb201, scored by train:1" in page.text
 
 
 def test_every_query_and_the_best_so_far_are_drawn(tmp_path: Path) -> None:
     page = Page(write_report(explored(tmp_path / "run", verdict=VERDICT)).read_text())
     points, best = page.data["figures"]["scores"]["data"]
-    assert points["x"] == best["x"] == [1, 2, 3, 4]
+    assert points["x"] == best["x"] == [1, 2, 3, 4, 5]
     assert points["y"] == list(SCORES)
-    assert best["y"] == [0.5, 0.75, 0.75, 0.75]
+    assert best["y"] == [0.5, 0.75, 0.75, 0.75, 0.75]
 
 
 def test_the_table_of_the_best_holds_each_genotype_once_the_best_first(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_best_cell_is_drawn_once(tmp_path: Path) -> None:
 
 
 def test_cells_of_other_spaces_are_written_edge_by_edge(tmp_path: Path) -> None:
-    genotypes = [random_genotype(space("nasnet"), random.Random(seed)) for seed in range(4)]
+    genotypes = [random_genotype(space("nasnet"), random.Random(seed)) for seed in range(5)]
     page = Page(write_report(explored(tmp_path / "run", genotypes=genotypes, verdict=VERDICT)).read_text())
     edge = genotypes[1].cells["normal"].connected[0]
     assert f"{edge.source}-{edge.primitive}->{edge.target}" in page.tables["best-table"][1][2]
