@@ -41,7 +41,11 @@ class FactorizedReduction(nn.Module):
 
 
 class Pointwise(nn.Module):
-    """A 1x1 convolution without bias, computed as a matrix product over the channels."""
+    """A 1x1 convolution without bias, computed as a matrix product over the channels, sample by sample.
+
+    Not by `torch.matmul`: that folds the samples into one product or not by who asks for gradients, and rounds in
+    another way then.
+    """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -50,5 +54,5 @@ class Pointwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, channels_in, H, W] to [B, channels_out, H, W]."""
-        product = torch.matmul(self.weight.flatten(1), x.flatten(2))
+        product = torch.bmm(self.weight.flatten(1).expand(len(x), -1, -1), x.flatten(2))
         return product.unflatten(2, x.shape[2:])
