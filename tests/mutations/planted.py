@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation, plant
+from tests.mutations.planted_changes import CHANGES_ON_ENGINES
 from tests.mutations.planted_distributed import DISTRIBUTED
 from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
@@ -555,6 +556,7 @@ MUTATIONS = [
     *FAMILY,
     *STAGED,
     *WATCH,
+    *CHANGES_ON_ENGINES,
     *NATIVE_KERNELS,
     *GROUPED_CELLS,
     *SPEED,

@@ -68,9 +68,9 @@ GROUPED_CELLS = [
     ),
     plant(
         "grouped cells ignore hooks",
-        "nn/nb201.py",
-        'if engine == "plain" or hooks != NO_HOOKS:',
-        'if engine == "plain":',
+        "nn/changes.py",
+        "        return None\n",
+        "        return NO_CHANGES\n",
         GROUPED + "hooks_see_every_output_whatever_the_engine",
     ),
     plant(

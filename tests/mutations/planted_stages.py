@@ -13,8 +13,8 @@ OUTPUTS = [
     plant(
         "dropout reaches skips of stride 2",
         "methods/skips.py",
-        "if primitive != SKIP or stride != 1:",
-        "if primitive != SKIP:",
+        "            if stride != 1:\n",
+        "            if stride == 0:\n",
         HOOKS + "dropout_reaches_skips_of_stride_1_and_nothing_else",
     ),
     plant(
@@ -34,15 +34,15 @@ OUTPUTS = [
     plant(
         "dropout does not scale what it keeps",
         "methods/skips.py",
-        "kept.to(out.device, out.dtype) / (1.0 - rate)",
-        "kept.to(out.device, out.dtype)",
+        "kept.to(out.device, out.dtype, non_blocking=True) / (1.0 - rate)",
+        "kept.to(out.device, out.dtype, non_blocking=True)",
         HOOKS + "dropout_reaches_skips_of_stride_1_and_nothing_else",
     ),
     plant(
         "noise reaches every operation",
-        "methods/skips.py",
-        "            if primitive != SKIP:\n",
-        "            if False:\n",
+        "nn/hooks.py",
+        "if primitive in self.primitives else None",
+        "if primitive else None",
         HOOKS + "noise_reaches_skips_of_both_strides_and_nothing_else",
     ),
     plant(

@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -316,9 +317,9 @@ def test_auto_is_grouped_where_there_are_no_kernels(
 ) -> None:
     nodes, seen = cell.GroupedCell.nodes, []
 
-    def note(*arguments, training: bool) -> list[Tensor]:
+    def note(*arguments: Any, **options: Any) -> list[Tensor]:
         seen.append(arguments)
-        return nodes(*arguments, training=training)
+        return nodes(*arguments, **options)
 
     monkeypatch.setattr(cell.GroupedCell, "nodes", note)
     make(name).logits(engine)

@@ -14,6 +14,7 @@ from torch import Tensor
 from edgewise.core.processes import ALONE, Processes
 from edgewise.methods.schedule import Moment
 from edgewise.nn import OperationHook, spread
+from edgewise.nn.hooks import Change, DrawnHook
 
 SKIP = "skip_connect"
 
@@ -55,13 +56,13 @@ class SkipDropout:
         if rate <= 0.0:
             return None
 
-        def drop(primitive: str, stride: int, out: Tensor) -> Tensor:
-            if primitive != SKIP or stride != 1:
-                return out
-            kept = processes.drawn(_uniform(generator), out.shape) >= rate
-            return out * kept.to(out.device, out.dtype) / (1.0 - rate)
+        def draw(_: str, stride: int, shape: Sequence[int]) -> Change | None:
+            if stride != 1:
+                return None
+            kept = processes.drawn(_uniform(generator), shape) >= rate
+            return lambda out: out * kept.to(out.device, out.dtype, non_blocking=True) / (1.0 - rate)
 
-        return drop
+        return DrawnHook(frozenset({SKIP}), draw)
 
 
 @dataclass(frozen=True)
@@ -95,18 +96,23 @@ class OperationNoise:
         if self.factor == 0.0 or scale == 0.0:
             return None
 
-        def disturb(primitive: str, stride: int, out: Tensor) -> Tensor:
-            if primitive != SKIP:
-                return out
+        def draw(_: str, stride: int, shape: Sequence[int]) -> Change:
             if self.mode == "uniform":
-                noise = 2 * processes.drawn(_uniform(generator), out.shape) - 1
-                return out + (scale * math.sqrt(3 * self.factor)) * noise.to(out.device, out.dtype)
-            noise = processes.drawn(_normal(generator), out.shape).to(out.device, out.dtype)
-            if self.mode == "multiplicative":
-                return out * (1 + (scale * self.factor) * noise)
-            return out + (scale * self.factor) * spread(out.detach(), processes) * noise
+                drawn = 2 * processes.drawn(_uniform(generator), shape) - 1
+            else:
+                drawn = processes.drawn(_normal(generator), shape)
 
-        return disturb
+            def disturb(out: Tensor) -> Tensor:
+                noise = drawn.to(out.device, out.dtype, non_blocking=True)
+                if self.mode == "uniform":
+                    return out + (scale * math.sqrt(3 * self.factor)) * noise
+                if self.mode == "multiplicative":
+                    return out * (1 + (scale * self.factor) * noise)
+                return out + (scale * self.factor) * spread(out.detach(), processes) * noise
+
+            return disturb
+
+        return DrawnHook(frozenset({SKIP}), draw)
 
 
 def _uniform(generator: torch.Generator) -> Callable[[Sequence[int]], Tensor]:

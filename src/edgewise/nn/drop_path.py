@@ -53,7 +53,8 @@ class DropPath:
             kept = self.processes.drawn(draw, (like.shape[0], 1, 1, 1)).transpose(0, 1) < keep
         else:
             kept = torch.ones(branches, like.shape[0], 1, 1, 1)
-        return DrawnDropPath(kept.to(like.device, torch.float32, non_blocking=True).div(keep))
+        kind = torch.promote_types(like.dtype, torch.float32)
+        return DrawnDropPath(kept.to(like.device, kind, non_blocking=True).div(keep))
 
 
 class DrawnDropPath(DropPath):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,27 @@ OperationHook = Callable[[str, int, Tensor], Tensor]
 
 EdgeHook = Callable[[Tensor], Tensor]
 """Maps an edge's output [B, C, H, W] to another."""
+
+Change = Callable[[Tensor], Tensor]
+"""Maps one operation's output [B, C, H, W] to another, with everything drawn beforehand."""
+
+
+@dataclass(frozen=True)
+class DrawnHook:
+    """An operation hook that can draw for an output before the output is there, so that any engine can carry it.
+
+    Args:
+        primitives: those whose outputs it may change.
+        draw: from a primitive's name, the edge's stride and the output's shape to the change; None for no change.
+    """
+
+    primitives: frozenset[str]
+    draw: Callable[[str, int, Sequence[int]], Change | None]
+
+    def __call__(self, primitive: str, stride: int, out: Tensor) -> Tensor:
+        """See `OperationHook`."""
+        change = self.draw(primitive, stride, out.shape) if primitive in self.primitives else None
+        return out if change is None else change(out)
 
 
 @dataclass(frozen=True)
@@ -38,4 +59,16 @@ def one_after_the_other(first: OperationHook | None, second: OperationHook | Non
     """The second hook behind the first; None where there is neither."""
     if first is None or second is None:
         return first or second
+    if isinstance(first, DrawnHook) and isinstance(second, DrawnHook):
+        return DrawnHook(
+            first.primitives | second.primitives,
+            lambda *place: _both([h.draw(*place) for h in (first, second) if place[0] in h.primitives]),
+        )
     return lambda primitive, stride, out: second(primitive, stride, first(primitive, stride, out))
+
+
+def _both(changes: Sequence[Change | None]) -> Change | None:
+    there = [change for change in changes if change is not None]
+    if len(there) == 2:
+        return lambda out: there[1](there[0](out))
+    return there[0] if there else None

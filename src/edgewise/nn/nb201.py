@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from torch import Tensor, nn
 
 from edgewise.core.errors import ConfigError
+from edgewise.nn.changes import draw_changes
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes
 from edgewise.nn.engine import Engine
 from edgewise.nn.grouped import GroupedCell
 from edgewise.nn.hooks import NO_HOOKS, Hooks
+from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import NetworkSpec
 from edgewise.nn.operations import operation, relu_conv_norm
@@ -165,10 +168,12 @@ class StagedSearchCell(nn.Module):
         self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks, *, engine: Engine = "plain"
     ) -> Tensor:
         """Maps [B, C, H, W] to the same shape; see `SearchCell.forward`."""
-        if engine == "plain" or hooks != NO_HOOKS:
+        edges = cast(list[PartialChannelEdge], list(self.edges))
+        changes = None if engine == "plain" else draw_changes(self.space, edges, [x], mixture, hooks)
+        if changes is None:
             states = mix_nodes([x], self.edges, self.space, mixture, edge_weights, hooks)
         else:
-            states = self.grouped.nodes([x], mixture, edge_weights, training=self.training)
+            states = self.grouped.nodes([x], mixture, edge_weights, training=self.training, changes=changes)
         return states[self.space.concat[0]]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from edgewise.core.errors import ConfigError
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
+from edgewise.nn.changes import draw_changes
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges
 from edgewise.nn.engine import Engine
 from edgewise.nn.grouped import GroupedCell
@@ -131,14 +132,14 @@ class SearchCell(nn.Module):
         engine: Engine,
     ) -> Tensor:
         inputs, training = [before, previous], self.edges.training
-        fast: Engine = engine if hooks == NO_HOOKS else "plain"
-        if fast == "auto" and can_run(self.space, inputs[0]):
-            edges = cast(list[PartialChannelEdge], list(self.edges))
-            return run_cell(self.space, edges, inputs, mixture, edge_weights, training=training)
-        if fast == "plain":
+        edges = cast(list[PartialChannelEdge], list(self.edges))
+        changes = None if engine == "plain" else draw_changes(self.space, edges, inputs, mixture, hooks)
+        if changes is None:
             states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
+        elif engine == "auto" and can_run(self.space, inputs[0], changes):
+            return run_cell(self.space, edges, inputs, mixture, edge_weights, training=training, changes=changes)
         else:
-            states = self.grouped.nodes(inputs, mixture, edge_weights, training=training)
+            states = self.grouped.nodes(inputs, mixture, edge_weights, training=training, changes=changes)
         return torch.cat([states[node] for node in self.space.concat], dim=1)
 
 

@@ -10,12 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgewise.nn.changes import NO_CHANGES, Changes
 from edgewise.nn.grouped.branches import run_branches
 from edgewise.nn.grouped.norms import Norms
-from edgewise.nn.grouped.plan import Plan, Shared, Source, Weights, plan_cell
+from edgewise.nn.grouped.plan import Place, Plan, Shared, Source, Weights, plan_cell
 from edgewise.nn.grouped.pools import run_pool
 from edgewise.nn.grouped.reductions import run_reductions
 from edgewise.nn.grouped.weigh import weigh
+from edgewise.nn.hooks import Change
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
@@ -36,7 +38,7 @@ class GroupedCell:
     def __init__(self, space: CellSpace, edges: nn.ModuleList) -> None:
         self.space = space
         self.edges = cast(Sequence[PartialChannelEdge], edges)
-        self._plans: dict[bool, Plan] = {}
+        self._plans: dict[tuple[bool, frozenset[Place]], Plan] = {}
 
     def nodes(
         self,
@@ -45,6 +47,7 @@ class GroupedCell:
         edge_weights: Tensor | None,
         *,
         training: bool,
+        changes: Changes = NO_CHANGES,
     ) -> list[Tensor]:
         """The values of all nodes, the inputs first, as `mix_nodes` gives them, rounding aside.
 
@@ -53,30 +56,32 @@ class GroupedCell:
             mixture: weights [edges, primitives].
             edge_weights: [edges], a factor for each edge, or None for 1.
             training: whether batch norms use the batch's statistics.
+            changes: of outputs, drawn for this pass.
         """
-        plan = self._plan(mixture, training=training).to(mixture.weights.device)
+        plan = self._plan(mixture, frozenset(changes.outputs), training=training).to(mixture.weights.device)
         norms, states = Norms(plan.norms, training=training), list(inputs)
         # Views gather a cell's gradients before they leave it: the order of sums is that of a recomputed cell.
         own = mixture.weights.view_as(mixture.weights)
         factors = None if edge_weights is None else edge_weights.view_as(edge_weights)
-        weights = plan.weights(own, factors)
+        weights = plan.weights(own, factors, changes.edges)
         sums: dict[int, _Sum] = {node: _Sum() for node in self.space.inner}
         for node in range(len(inputs) + len(sums)):
             if node in sums:
                 states.append(sums[node].value(self._k))
             if node in weights:
-                self._send(plan.sources[node], states[node], weights[node], sums, norms)
+                self._send(plan.sources[node], states[node], weights[node], sums, norms, changes.outputs)
         norms.record()
         return states
 
-    def _plan(self, mixture: Mixture, *, training: bool) -> Plan:
+    def _plan(self, mixture: Mixture, changed: frozenset[Place], *, training: bool) -> Plan:
         """Made anew where operations are drawn: it is another one each time."""
-        if mixture.active is None and training in self._plans:
-            return self._plans[training]
+        if mixture.active is None and (training, changed) in self._plans:
+            return self._plans[training, changed]
         active = None if mixture.active is None else mixture.active.tolist()
-        plan = plan_cell(self.space.topology, self.edges, len(self.space.primitives), active, training=training)
+        primitives = len(self.space.primitives)
+        plan = plan_cell(self.space.topology, self.edges, primitives, active, training=training, changed=changed)
         if active is None:
-            self._plans[training] = plan
+            self._plans[training, changed] = plan
         return plan
 
     def _send(
@@ -86,11 +91,12 @@ class GroupedCell:
         weights: Weights,
         sums: Mapping[int, _Sum],
         norms: Norms,
+        changes: Mapping[Place, Change],
     ) -> None:
         """Adds what the edges out of a node carry to the nodes that they lead to."""
         share, rest = self._split(x)
-        terms = self._terms(source, share, norms)
-        parts = weights.terms.split([term.shape[1] for term in terms], dim=1)
+        terms = self._terms(source, share, norms, changes)
+        parts = weights.terms.split([term.shape[1] for term in terms], dim=-1)
         total: Tensor | None = None
         for term, part in zip(terms, parts, strict=True):
             total = weigh(part, term, total)
@@ -105,7 +111,7 @@ class GroupedCell:
             rest = F.max_pool2d(rest, 2, 2, ceil_mode=True)
         passed: Sequence[Tensor] = [rest] * len(targets)
         if weights.edges is not None:
-            scaled = weigh(weights.edges.unsqueeze(1), rest.flatten(1).unsqueeze(1))
+            scaled = weigh(weights.edges.unsqueeze(-1), rest.flatten(1).unsqueeze(1))
             passed = [value.view(rest.shape) for value in scaled.unbind(1)]
         for target, value in zip(targets, passed, strict=True):
             target.passed.append(value)
@@ -122,7 +128,7 @@ class GroupedCell:
         mixed, rest = x.split([share, x.shape[1] - share], dim=1)
         return mixed, rest
 
-    def _terms(self, source: Source, share: Tensor, norms: Norms) -> list[Tensor]:
+    def _terms(self, source: Source, share: Tensor, norms: Norms, changes: Mapping[Place, Change]) -> list[Tensor]:
         """[B, terms, C * h * w] each, in the order of `Source.columns`."""
         channels, merge = share.shape[1], merges(share)
         pieces = run_branches(share, source.branches, norms, merge=merge) if source.branches else []
@@ -130,7 +136,9 @@ class GroupedCell:
         others = [_shared(share, shared, norms) for shared in (*source.pools, *source.skips)]
         if source.reductions:
             others.append(run_reductions(share, [module for _, _, module in source.reductions], norms))
-        others += [module(share) for _, _, module in source.others]
+        for edge, primitive, module in source.others:
+            change = changes.get((edge, primitive))
+            others.append(module(share) if change is None else change(module(share)))
         apart = [] if merge else [x for x, _ in pieces]
         together = [x for x, _ in pieces] + others if merge else others
         if len(together) > 1:

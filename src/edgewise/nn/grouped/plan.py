@@ -16,6 +16,8 @@ from edgewise.spaces.topology import Topology
 
 Active = Sequence[Sequence[bool]]
 Signature = tuple[object, ...]
+Place = tuple[int, int]
+"""An edge and a primitive."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ class Weights:
     """The weights of what leaves one node.
 
     Args:
-        terms: [edges, terms], of each term on each edge.
-        edges: [edges], or None for 1.
+        terms: [edges, terms], of each term on each edge; [B, edges, terms] where samples have their own.
+        edges: [edges], or [B, edges], or None for 1.
     """
 
     terms: Tensor
@@ -147,12 +149,15 @@ class Plan:
             self.order = self.order.to(device, non_blocking=True)
         return self
 
-    def weights(self, mixture: Tensor, edge_weights: Tensor | None) -> dict[int, Weights]:
+    def weights(
+        self, mixture: Tensor, edge_weights: Tensor | None, samples: Tensor | None = None
+    ) -> dict[int, Weights]:
         """The weights of each source.
 
         Args:
             mixture: [edges, primitives].
             edge_weights: [edges], or None for 1.
+            samples: [edges, B], of an edge's whole output for each sample, or None for 1.
         """
         factors = mixture if edge_weights is None else mixture * edge_weights.unsqueeze(1)
         sizes = [edges * terms for edges, terms in self.shapes]
@@ -161,6 +166,11 @@ class Plan:
         edges: Sequence[Tensor | None] = [None] * len(terms)
         if edge_weights is not None:
             edges = edge_weights.index_select(0, self.order).split([edges for edges, _ in self.shapes])
+        if samples is not None:
+            ordered = samples.to(mixture.dtype).index_select(0, self.order).t()
+            own = ordered.split([edges for edges, _ in self.shapes], dim=1)
+            terms = [t * s.unsqueeze(2) for t, s in zip(terms, own, strict=True)]
+            edges = [s if e is None else e * s for e, s in zip(edges, own, strict=True)]
         return {node: Weights(t, e) for node, t, e in zip(self.sources, terms, edges, strict=True)}
 
 
@@ -171,6 +181,7 @@ def plan_cell(
     active: Active | None,
     *,
     training: bool,
+    changed: frozenset[Place] = frozenset(),
 ) -> Plan:
     """How a cell is computed.
 
@@ -180,6 +191,7 @@ def plan_cell(
         primitives: how many the space has.
         active: [edges][primitives], what is to be computed; None for all that exists.
         training: whether batch norms use the batch's statistics, so that pools of one node share theirs.
+        changed: whose outputs are changed; they are called as they are.
     """
     sources: dict[int, Source] = {}
     shapes, start = [], 0
@@ -188,7 +200,7 @@ def plan_cell(
         out = topology.out_of(node)
         if not out:
             continue
-        source = _source(node, out, edges, active)
+        source = _source(node, out, edges, active, changed)
         columns = source.columns(training=training)
         for column, users in enumerate(columns):
             for edge, primitive in users:
@@ -202,13 +214,21 @@ def plan_cell(
     return Plan(sources, shapes, places.flatten(), order, norms)
 
 
-def _source(node: int, out: tuple[int, ...], edges: Sequence[PartialChannelEdge], active: Active | None) -> Source:
+def _source(
+    node: int,
+    out: tuple[int, ...],
+    edges: Sequence[PartialChannelEdge],
+    active: Active | None,
+    changed: frozenset[Place],
+) -> Source:
     source = Source(node, out, edges[out[0]].stride)
     shared: dict[int, Shared] = {}
     for edge in out:
         for primitive, module in _computed(edges[edge].mixed, None if active is None else active[edge]):
             stages = _stages(module)
-            if stages is not None:
+            if (edge, primitive) in changed:
+                source.others.append((edge, primitive, module))
+            elif stages is not None:
                 source.branches.append(Branch(edge, primitive, stages))
             elif isinstance(module, nn.Identity | Zero) or _pool(module) is not None:
                 pool, norm = _pool(module) or (module, None)

@@ -15,7 +15,7 @@ def weigh(weights: Tensor, terms: Tensor, total: Tensor | None = None) -> Tensor
     are taken in two parts, so that the products are rounded alone, as when a tensor is multiplied by a number.
 
     Args:
-        weights: [rows, terms].
+        weights: [rows, terms], or [B, rows, terms] where samples have their own.
         terms: [B, terms, P].
         total: what this function returned for other terms.
     """

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.nn.native.cell import Coefficients, Made, Pass
+from edgewise.nn.native.addends import Coefficients
+from edgewise.nn.native.cell import Made, Pass
 from edgewise.nn.native.kernels import Convolutions, Norms, Shape, Upstream, View
 from edgewise.nn.native.plan import Source
 
@@ -97,7 +98,7 @@ class Backward:
         to = View.of(dx, channel)
         self._convolutions(source, made, sums, to)
         self._pools(source, made, sums, to)
-        self._skips(source, made, to)
+        self._skips(source, made, dx, channel)
         if self.layout.k > 1:
             self._rest(source, made, dx, channel + self.layout.share)
 
@@ -113,6 +114,7 @@ class Backward:
                 self.layout.mixed(self.targets[edge]),
                 [term.view for term in terms],
                 channels,
+                self._samples(edge),
             )
             for t, term in enumerate(terms):
                 sums = Sums(table[-1], table[t])
@@ -131,12 +133,16 @@ class Backward:
         b = -a * norms.rstd * sums.normed(norms) / self.count
         return a, b, -a * sums.g / self.count - b * norms.mean
 
-    def _upstream(self, rows: list[Row]) -> Upstream:
+    def _samples(self, edge: int) -> np.ndarray | None:
+        return None if self.coefficients.samples is None else self.coefficients.samples[edge]
+
+    def _upstream(self, rows: list[Row], samples: np.ndarray | None) -> Upstream:
         return Upstream(
             np.array([view.address for view, _, _ in rows], dtype=np.int64),
             np.array([view.stride for view, _, _ in rows], dtype=np.int64),
             np.concatenate([channels for _, channels, _ in rows]),
             *(np.concatenate([affine[i] for _, _, affine in rows]) for i in range(3)),
+            samples=samples,
         )
 
     def _convolutions(self, source: Source, made: Made, sums: dict[tuple[int, int], Sums], dx: View) -> None:
@@ -152,8 +158,11 @@ class Backward:
             rows.append((self.g, self.layout.mixed(self.targets[branch.edge]), behind))
         # Holds the planes that the first rows then point to.
         between = made.y1.new_empty(made.shape.n, len(doubles) * c, *made.shape.out)
+        samples = self.coefficients.samples_of([branch.edge for branch in source.branches])
         if doubles:
             rows[: len(doubles)] = self._second_stages(source, made, rows[: len(doubles)], between)
+            if samples is not None:
+                samples[: len(doubles)] = 1.0
         self.kernels.branches_backward(
             made.shape,
             made.x,
@@ -161,7 +170,7 @@ class Backward:
             None,
             made.first,
             made.y1,
-            self._upstream(rows),
+            self._upstream(rows, samples),
             self._weights([branch.stages[0].weights for branch in source.branches], made.first),
             dx,
         )
@@ -181,7 +190,7 @@ class Backward:
             made.norms1,
             made.second,
             made.y2,
-            self._upstream(rows),
+            self._upstream(rows, self.coefficients.samples_of([branch.edge for branch in source.doubles])),
             self._weights([stage.weights for stage in seconds], made.second),
             View.of(between),
         )
@@ -224,7 +233,9 @@ class Backward:
             grad = back[at] = torch.empty_like(plane)
             out, channels = View.of(grad), np.arange(share, dtype=np.int64)
             planes = (made.shape.n, share, self.plane)
-            self.kernels.weighted_sum(planes, [View.of(plane)], channels, b[None], d, out, channels, add=False)
+            self.kernels.weighted_sum(
+                planes, [View.of(plane)], channels, b[None], d[None], out, channels, add=False
+            )
             for pool, factor, own in zip(pools, factors, norms, strict=True):
                 self._carry(made, pool.edge, factor * own.rstd, out, add=True)
         if any(grad is not None for grad in back):
@@ -245,15 +256,25 @@ class Backward:
             out,
             np.arange(share, dtype=np.int64),
             add=add,
+            samples=self._samples(edge),
         )
 
-    def _skips(self, source: Source, made: Made, dx: View) -> None:
+    def _skips(self, source: Source, made: Made, dx: Tensor, channel: int) -> None:
         for edge, i in source.skips:
-            self._carry(made, edge, self._factor(edge, i), dx, add=True)
+            if (edge, i) in made.changed:
+                dx[:, channel : channel + self.layout.share] += made.changed[edge, i].back(
+                    self._alone(made, edge, i)
+                )
+            else:
+                self._carry(made, edge, self._factor(edge, i), View.of(dx, channel), add=True)
         for edge, i, _ in source.reduced:
-            grad = self.gradients.out.new_empty(made.shape.n, self.layout.share, *made.shape.out)
-            self._carry(made, edge, self._factor(edge, i), View.of(grad), add=False)
-            self.gradients.extra[edge] = grad
+            self.gradients.extra[edge] = self._alone(made, edge, i)
+
+    def _alone(self, made: Made, edge: int, i: int) -> Tensor:
+        """The gradient of one operation's output."""
+        grad = self.gradients.out.new_empty(made.shape.n, self.layout.share, *made.shape.out)
+        self._carry(made, edge, self._factor(edge, i), View.of(grad), add=False)
+        return grad
 
     def _rest(self, source: Source, made: Made, dx: Tensor, channel: int) -> None:
         width = self.layout.c - self.layout.share
@@ -264,10 +285,13 @@ class Backward:
         to = View.of(dx, channel) if grad is None else View.of(grad)
         for edge in source.edges:
             there = self.layout.passed(self.targets[edge])
-            table = self.kernels.term_dots(planes, self.g, there, [made.rest], channels)
+            samples = self._samples(edge)
+            table = self.kernels.term_dots(planes, self.g, there, [made.rest], channels, samples)
             self.gradients.edges[edge] += float(table[0].sum())
             factor = np.full((1, width), self.coefficients.edges[edge])
-            self.kernels.weighted_sum(planes, [self.g], there, factor, None, to, channels, add=True)
+            self.kernels.weighted_sum(
+                planes, [self.g], there, factor, None, to, channels, add=True, samples=samples
+            )
         if grad is not None:
             part = dx[:, channel : channel + width]
             part += torch.ops.aten.max_pool2d_with_indices_backward(

@@ -53,7 +53,7 @@ void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_str
   }
 }
 
-// One upstream gradient of a branch: dy = a * g + b * y + d, into a flat plane whose pads stay zero.
+// One upstream gradient of a branch: dy = a * g + b * y + d, with a times the sample's factor, into a flat plane whose pads stay zero.
 template <class T>
 void upstream(const Plan& p, const T* g, const T* y, T a, T b, T d, T* flat) {
   for (int64_t h = 0; h < p.ho; ++h) {
@@ -116,8 +116,8 @@ template <class T>
 void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* mean,
                        const double* rstd, int64_t nb, const int64_t* k, const int64_t* dilation, const int64_t* dw,
                        const int64_t* pw, const T* y, const int64_t* g, const int64_t* gss, const int64_t* gch,
-                       const double* a, const double* b_, const double* d_, const int64_t* ddw, const int64_t* dpw,
-                       T* dx, int64_t dxss, double* sums) {
+                       const double* a, const double* b_, const double* d_, const double* samples,
+                       const int64_t* ddw, const int64_t* dpw, T* dx, int64_t dxss, double* sums) {
   const int64_t out_plane = p.ho * p.wo, in_plane = p.h * p.w;
   const bool weights = ddw != nullptr, shared = branch_stride == 0;
   std::vector<Taps> taps;
@@ -153,10 +153,11 @@ void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_st
         }
         const T* kb = reinterpret_cast<const T*>(dw[b]);
         const T* mb = reinterpret_cast<const T*>(pw[b]);
+        const double sample = samples ? samples[b * p.n + n] : 1.0;
         for (int64_t c = 0; c < p.c; ++c) {
           const int64_t q = b * p.c + c;
           upstream(p, reinterpret_cast<const T*>(g[b]) + n * gss[b] + gch[q] * out_plane,
-                   y + ((n * nb + b) * p.c + c) * out_plane, T(a[q]), T(b_[q]), T(d_[q]), dy + c * p.plane);
+                   y + ((n * nb + b) * p.c + c) * out_plane, T(a[q] * sample), T(b_[q]), T(d_[q]), dy + c * p.plane);
         }
         product(mb, 1, p.c, p.c, p.c, dy + p.origin(), p.plane, dd + p.origin(), p.plane, p.length);
         if (weights) {

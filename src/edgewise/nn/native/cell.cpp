@@ -16,19 +16,20 @@ using namespace edgewise;
                                   const double* mean, const double* rstd, int64_t nb, const int64_t* k,              \
                                   const int64_t* dilation, const int64_t* dw, const int64_t* pw, const T* y,         \
                                   const int64_t* g, const int64_t* gss, const int64_t* gch, const double* a,         \
-                                  const double* b, const double* d, const int64_t* ddw, const int64_t* dpw, T* dx,   \
-                                  int64_t dxss, double* sums) {                                                      \
+                                  const double* b, const double* d, const double* samples, const int64_t* ddw,       \
+                                  const int64_t* dpw, T* dx, int64_t dxss, double* sums) {                           \
     branches_backward(Plan(z[0], z[1], z[2], z[3], z[4], z[5]), x, xss, branch_stride, mean, rstd, nb, k, dilation,  \
-                      dw, pw, y, g, gss, gch, a, b, d, ddw, dpw, dx, dxss, sums);                                    \
+                      dw, pw, y, g, gss, gch, a, b, d, samples, ddw, dpw, dx, dxss, sums);                           \
   }                                                                                                                  \
   void weighted_sum_##suffix(int64_t n, int64_t c, int64_t plane, int64_t terms, const int64_t* ptr,                 \
-                             const int64_t* ss, const int64_t* ich, const double* a, const double* shift, T* out,    \
-                             int64_t oss, const int64_t* och, int64_t add) {                                         \
-    weighted_sum(n, c, plane, terms, ptr, ss, ich, a, shift, out, oss, och, add);                                    \
+                             const int64_t* ss, const int64_t* ich, const double* a, const double* shift,            \
+                             const double* samples, T* out, int64_t oss, const int64_t* och, int64_t add) {          \
+    weighted_sum(n, c, plane, terms, ptr, ss, ich, a, shift, samples, out, oss, och, add);                           \
   }                                                                                                                  \
   void term_dots_##suffix(int64_t n, int64_t c, int64_t plane, const T* g, int64_t gss, const int64_t* gch,          \
-                          int64_t terms, const int64_t* ptr, const int64_t* ss, const int64_t* ich, double* sums) {  \
-    term_dots(n, c, plane, g, gss, gch, terms, ptr, ss, ich, sums);                                                  \
+                          int64_t terms, const int64_t* ptr, const int64_t* ss, const int64_t* ich,                  \
+                          const double* samples, double* sums) {                                                     \
+    term_dots(n, c, plane, g, gss, gch, terms, ptr, ss, ich, samples, sums);                                         \
   }                                                                                                                  \
   void pools_forward_##suffix(int64_t n, int64_t c, int64_t h, int64_t w, int64_t stride, const T* x, int64_t xss,   \
                               T* top, T* mean, double* sums) {                                                       \

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,54 +11,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgewise.nn.hooks import Change
+from edgewise.nn.native.addends import Coefficients, Layout, Term
 from edgewise.nn.native.kernels import Convolutions, Kernels, Norms, Shape, View
 from edgewise.nn.native.plan import Source
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where things lie in a cell.
+class Changed:
+    """An identity's output behind a change, with the small graph of the change.
 
     Args:
-        inputs: of the topology.
-        c: channels of a node.
-        k: K of the partial channels.
+        x: what goes in, [N, C, H, W]; a leaf.
+        y: what comes out.
+        memory: y's numbers, contiguous.
     """
 
-    inputs: int
-    c: int
-    k: int
+    x: Tensor
+    y: Tensor
+    memory: Tensor
+
+    @staticmethod
+    def of(change: Change, x: Tensor) -> Changed:
+        """Applies a change."""
+        leaf = x.detach().requires_grad_()
+        with torch.enable_grad():
+            y = change(leaf)
+        return Changed(leaf, y, y.detach().contiguous())
 
     @property
-    def share(self) -> int:
-        """Channels that go through the operations."""
-        return self.c // self.k
+    def view(self) -> View:
+        """The output's planes."""
+        return View.of(self.memory)
 
-    def mixed(self, node: int) -> np.ndarray:
-        """The output channels of a node that hold its mixed operations, after the shuffle."""
-        return (node - self.inputs) * self.c + np.arange(self.share, dtype=np.int64) * self.k
-
-    def passed(self, node: int) -> np.ndarray:
-        """The output channels of a node that hold what passed the operations by, after the shuffle."""
-        rest = np.arange(self.c - self.share, dtype=np.int64)
-        return (node - self.inputs) * self.c + (rest % self.share) * self.k + 1 + rest // self.share
-
-
-@dataclass
-class Term:
-    """One addend of a node: an operation's output before its batch norm.
-
-    Args:
-        edge: of the cell.
-        primitive: column of the mixture.
-        view: the planes.
-        norms: statistics of the batch norm behind it; None where there is none.
-    """
-
-    edge: int
-    primitive: int
-    view: View
-    norms: Norms | None
+    def back(self, grad: Tensor) -> Tensor:
+        """From the output's gradient to the input's."""
+        return torch.autograd.grad(self.y, self.x, grad, retain_graph=True)[0]
 
 
 @dataclass
@@ -79,6 +67,7 @@ class Made:
         rest: what passes the operations by, [N, channels, H', W'].
         rest_indices: of its 2x2 pool, where there is one.
         terms: all addends.
+        changed: identities whose outputs are changed, by (edge, primitive).
         keep: tensors that must outlive the views.
     """
 
@@ -95,6 +84,7 @@ class Made:
     rest: View | None = None
     rest_indices: Tensor | None = None
     terms: list[Term] = field(default_factory=list)
+    changed: dict[tuple[int, int], Changed] = field(default_factory=dict)
     keep: list[Any] = field(default_factory=list)
 
 
@@ -107,16 +97,25 @@ class Pass:
         found: the sources, in the order of nodes.
         training: whether batch norms use the batch's statistics.
         record: whether they also record them.
+        changes: of the outputs of identities, by (edge, primitive).
     """
 
     def __init__(
-        self, kernels: Kernels, layout: Layout, found: Sequence[Source], *, training: bool, record: bool
+        self,
+        kernels: Kernels,
+        layout: Layout,
+        found: Sequence[Source],
+        *,
+        training: bool,
+        record: bool,
+        changes: Mapping[tuple[int, int], Change],
     ) -> None:
         self.kernels = kernels
         self.layout = layout
         self.sources = {source.node: source for source in found}
         self.training = training
         self.record = record
+        self.changes = changes
         self.made: dict[int, Made] = {}
 
     def send(self, node: int, tensor: Tensor, channel: int, extra: dict[int, Tensor]) -> Made:
@@ -135,7 +134,12 @@ class Pass:
         self.made[node] = made
         self._convolve(source, made, tensor.new_empty)
         self._pool(source, made, tensor.new_empty)
-        made.terms += [Term(edge, i, made.x, None) for edge, i in source.skips]
+        own = tensor[:, channel : channel + share]
+        for edge, i in source.skips:
+            change = self.changes.get((edge, i))
+            if change is not None:
+                made.changed[edge, i] = Changed.of(change, own)
+            made.terms.append(Term(edge, i, made.x if change is None else made.changed[edge, i].view, None))
         made.terms += [Term(edge, i, View.of(extra[edge]), None) for edge, i, _ in source.reduced]
         if self.layout.k > 1:
             self._pass_by(made, tensor, channel + share)
@@ -222,9 +226,18 @@ class Pass:
         to, edges = View.of(out), {edge for edge, _ in sources}
         terms = [term for _, source in sources for term in self.made[source].terms if term.edge in edges]
         weights, shift = coefficients.affine(terms, share)
+        of_terms = coefficients.samples_of([term.edge for term in terms])
         channels = np.arange(share, dtype=np.int64)
         self.kernels.weighted_sum(
-            (n, share, plane), [t.view for t in terms], channels, weights, shift, to, layout.mixed(node), add=False
+            (n, share, plane),
+            [term.view for term in terms],
+            channels,
+            weights,
+            shift,
+            to,
+            layout.mixed(node),
+            add=False,
+            samples=of_terms,
         )
         if layout.k > 1:
             width = layout.c - share
@@ -239,39 +252,5 @@ class Pass:
                 to,
                 layout.passed(node),
                 add=False,
+                samples=coefficients.samples_of([edge for edge, _ in sources]),
             )
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """What terms and edges count, float64.
-
-    Args:
-        mixture: [edges, primitives].
-        edges: [edges]; ones without edge weights.
-    """
-
-    mixture: np.ndarray
-    edges: np.ndarray
-
-    @staticmethod
-    def of(mixture: Tensor, edges: Tensor | None) -> Coefficients:
-        """From tensors."""
-        table = mixture.detach().double().numpy()
-        return Coefficients(table, np.ones(len(table)) if edges is None else edges.detach().double().numpy())
-
-    def term(self, term: Term) -> float:
-        """The factor of an operation's output."""
-        return float(self.mixture[term.edge, term.primitive] * self.edges[term.edge])
-
-    def affine(self, terms: Sequence[Term], c: int) -> tuple[np.ndarray, np.ndarray]:
-        """Scale [terms, c] and the sum of shifts [c] that mix the terms, batch norms included."""
-        scale, shift = np.empty((len(terms), c)), np.zeros(c)
-        for t, term in enumerate(terms):
-            factor = self.term(term)
-            if term.norms is None:
-                scale[t] = factor
-            else:
-                scale[t] = factor * term.norms.rstd
-                shift -= scale[t] * term.norms.mean
-        return scale, shift

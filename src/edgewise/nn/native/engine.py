@@ -7,24 +7,26 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from edgewise.nn.changes import NO_CHANGES, Changes
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
+from edgewise.nn.native.addends import Layout
 from edgewise.nn.native.build import library
-from edgewise.nn.native.cell import Layout
 from edgewise.nn.native.function import CellCall, CellFunction
-from edgewise.nn.native.plan import KNOWN, sources
+from edgewise.nn.native.plan import KNOWN, SKIP, sources
 from edgewise.spaces.space import CellSpace
 
 DTYPES = (torch.float32, torch.float64)
 
 
-def can_run(space: CellSpace, x: Tensor) -> bool:
-    """Whether cells of this space can run on the kernels for this input."""
+def can_run(space: CellSpace, x: Tensor, changes: Changes = NO_CHANGES) -> bool:
+    """Whether cells of this space can run on the kernels for this input, with these changes of outputs."""
     return (
         x.device.type == "cpu"
         and x.dtype in DTYPES
         and not torch.is_autocast_enabled("cpu")
         and KNOWN.issuperset(space.primitives)
+        and changes.primitives <= {SKIP}
         and library() is not None
     )
 
@@ -37,6 +39,7 @@ def run_cell(
     edge_weights: Tensor | None,
     *,
     training: bool,
+    changes: Changes = NO_CHANGES,
 ) -> Tensor:
     """The output of a mixed cell, [N, nodes * C, H', W'], as the plain cell gives it, rounding aside.
 
@@ -47,12 +50,17 @@ def run_cell(
         mixture: weights [edges, primitives].
         edge_weights: [edges], or None for 1.
         training: whether batch norms use the batch's statistics.
+        changes: of outputs, drawn for this pass.
     """
     topology = space.topology
     active = None if mixture.active is None else mixture.active.tolist()
     found = sources(topology, edges, space.primitives, active)
     share = states[0].shape[1] // edges[0].k
-    extra = [module(states[s.node][:, :share]) for s in found for _, _, module in s.reduced]
+    extra = [
+        changes.outputs.get((e, i), _as_it_is)(module(states[s.node][:, :share]))
+        for s in found
+        for e, i, module in s.reduced
+    ]
     norms = (m for e in edges for m in e.modules() if isinstance(m, torch.nn.BatchNorm2d))
     call = CellCall(
         layout=Layout(topology.inputs, states[0].shape[1], edges[0].k),
@@ -64,5 +72,10 @@ def run_cell(
         sources=found,
         training=training,
         record=training and all(norm.track_running_stats for norm in islice(norms, 1)),
+        changes=changes,
     )
     return CellFunction.apply(call, len(states), mixture.weights, edge_weights, *states, *extra, *call.weights())
+
+
+def _as_it_is(out: Tensor) -> Tensor:
+    return out

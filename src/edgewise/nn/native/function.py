@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgewise.nn.changes import Changes
+from edgewise.nn.native.addends import Coefficients, Layout
 from edgewise.nn.native.back import Backward, Gradients
-from edgewise.nn.native.cell import Coefficients, Layout, Made, Pass
+from edgewise.nn.native.cell import Made, Pass
 from edgewise.nn.native.kernels import Kernels
 from edgewise.nn.native.plan import Source
 
@@ -27,6 +29,7 @@ class CellCall:
         sources: what leaves each node.
         training: whether batch norms use the batch's statistics.
         record: whether they record them.
+        changes: drawn for this pass.
     """
 
     layout: Layout
@@ -35,6 +38,7 @@ class CellCall:
     sources: Sequence[Source]
     training: bool
     record: bool
+    changes: Changes
 
     @property
     def reduced(self) -> list[int]:
@@ -102,8 +106,11 @@ class CellFunction(torch.autograd.Function):
         """
         states, layout = [state.contiguous() for state in tensors[:inputs]], call.layout
         extra = dict(zip(call.reduced, (t.contiguous() for t in tensors[inputs:]), strict=False))
-        kernels, coefficients = Kernels(states[0].dtype), Coefficients.of(mixture, edge_weights)
-        forward = Pass(kernels, layout, call.sources, training=call.training, record=call.record)
+        kernels, changes = Kernels(states[0].dtype), call.changes
+        coefficients = Coefficients.of(mixture, edge_weights, changes.edges)
+        forward = Pass(
+            kernels, layout, call.sources, training=call.training, record=call.record, changes=changes.outputs
+        )
         for node in range(inputs):
             if node in forward.sources:
                 forward.send(node, states[node], 0, extra)

@@ -99,6 +99,7 @@ class Upstream:
         a: [branches * channels], as b and d.
         b: see a.
         d: see a.
+        samples: [branches, N], what a is multiplied with for each sample; None for 1.
     """
 
     address: np.ndarray
@@ -107,6 +108,7 @@ class Upstream:
     a: np.ndarray
     b: np.ndarray
     d: np.ndarray
+    samples: np.ndarray | None
 
 
 class Kernels:
@@ -170,7 +172,8 @@ class Kernels:
             "branches_backward",
             *(shape.table(), x.address, x.stride, branch_stride, mean, rstd),
             *(nb, weights.k, weights.dilation, weights.dw, weights.pw, y.data_ptr()),
-            *(upstream.address, upstream.stride, upstream.channel, upstream.a, upstream.b, upstream.d),
+            *(upstream.address, upstream.stride, upstream.channel),
+            *(upstream.a, upstream.b, upstream.d, upstream.samples),
             *((None, None) if gradients is None else (gradients.dw, gradients.pw)),
             *(dx.address, dx.stride, sums),
         )
@@ -187,13 +190,17 @@ class Kernels:
         out_channels: np.ndarray,
         *,
         add: bool,
+        samples: np.ndarray | None = None,
     ) -> None:
-        """out[out_channels] (+)= sum of a[term, c] * term[channels] + shift[c]; planes is (N, C, H * W)."""
+        """out[out_channels] (+)= sum of (a[term, c] * term[channels] + shift[term, c]) * samples[term, n].
+
+        planes is (N, C, H * W); without samples they count 1.
+        """
         self._call(
             "weighted_sum",
             *planes,
             *(len(terms), _addresses(terms), _strides(terms), channels, np.ascontiguousarray(a, np.float64)),
-            *(shift, out.address, out.stride, out_channels, int(add)),
+            *(shift, samples, out.address, out.stride, out_channels, int(add)),
         )
 
     def term_dots(
@@ -203,13 +210,15 @@ class Kernels:
         g_channels: np.ndarray,
         terms: list[View],
         channels: np.ndarray,
+        samples: np.ndarray | None = None,
     ) -> np.ndarray:
-        """float64 [terms + 1, C]: the sum of g * term over samples and pixels; last, the sum of g."""
+        """float64 [terms + 1, C]: the sum of g * term over samples [N] and pixels; last, the sum of g."""
         sums = np.empty((len(terms) + 1, planes[1]))
         self._call(
             "term_dots",
             *planes,
-            *(g.address, g.stride, g_channels, len(terms), _addresses(terms), _strides(terms), channels, sums),
+            *(g.address, g.stride, g_channels, len(terms), _addresses(terms), _strides(terms), channels),
+            *(samples, sums),
         )
         return sums
 

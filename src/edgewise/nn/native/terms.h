@@ -4,16 +4,19 @@
 
 namespace edgewise {
 
-// out[och[c]] (+)= sum over terms of a * term[ich[c]], plus shift[c].
+// out[och[c]] (+)= sum over terms of (a * term[ich[c]] + shift) * sample; shift and sample may be missing.
 template <class T>
 void weighted_sum(int64_t n_, int64_t c_, int64_t plane, int64_t terms, const int64_t* ptr, const int64_t* ss,
-                  const int64_t* ich, const double* a, const double* shift, T* out, int64_t oss, const int64_t* och,
-                  int64_t add) {
+                  const int64_t* ich, const double* a, const double* shift, const double* samples, T* out, int64_t oss,
+                  const int64_t* och, int64_t add) {
 #pragma omp parallel for schedule(static) collapse(2)
   for (int64_t n = 0; n < n_; ++n)
     for (int64_t c = 0; c < c_; ++c) {
       T* to = out + n * oss + och[c] * plane;
-      const T base = shift ? T(shift[c]) : T(0);
+      double moved = 0;
+      if (shift)
+        for (int64_t t = 0; t < terms; ++t) moved += shift[t * c_ + c] * (samples ? samples[t * n_ + n] : 1.0);
+      const T base = T(moved);
       constexpr int64_t STRIP = 256;
       for (int64_t start = 0; start < plane; start += STRIP) {
         const int64_t size = std::min(STRIP, plane - start);
@@ -21,7 +24,7 @@ void weighted_sum(int64_t n_, int64_t c_, int64_t plane, int64_t terms, const in
         for (int64_t i = 0; i < size; ++i) acc[i] = add ? to[start + i] + base : base;
         for (int64_t t = 0; t < terms; ++t) {
           const T* from = reinterpret_cast<const T*>(ptr[t]) + n * ss[t] + ich[c] * plane + start;
-          const T weight = T(a[t * c_ + c]);
+          const T weight = T(a[t * c_ + c] * (samples ? samples[t * n_ + n] : 1.0));
           for (int64_t i = 0; i < size; ++i) acc[i] += weight * from[i];
         }
         for (int64_t i = 0; i < size; ++i) to[start + i] = acc[i];
@@ -29,10 +32,10 @@ void weighted_sum(int64_t n_, int64_t c_, int64_t plane, int64_t terms, const in
     }
 }
 
-// sums[t][c] = sum over samples and pixels of g * term; sums[terms][c] = sum of g.
+// sums[t][c] = sum over samples and pixels of sample * g * term; sums[terms][c] = sum of sample * g.
 template <class T>
 void term_dots(int64_t n_, int64_t c_, int64_t plane, const T* g, int64_t gss, const int64_t* gch, int64_t terms,
-               const int64_t* ptr, const int64_t* ss, const int64_t* ich, double* sums) {
+               const int64_t* ptr, const int64_t* ss, const int64_t* ich, const double* samples, double* sums) {
   const int64_t width = terms + 1;
   std::vector<double> part(n_ * width * c_);
 #pragma omp parallel for schedule(static)
@@ -51,7 +54,7 @@ void term_dots(int64_t n_, int64_t c_, int64_t plane, const T* g, int64_t gss, c
             for (int64_t i = start; i < end; ++i) s += gr[i];
           sum += s;
         }
-        part[(n * width + t) * c_ + c] = sum;
+        part[(n * width + t) * c_ + c] = samples ? sum * samples[n] : sum;
       }
     }
   std::fill(sums, sums + width * c_, 0.0);
