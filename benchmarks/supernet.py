@@ -4,8 +4,10 @@ A step is one arch step and one weight step on one batch each. `published` is th
 computes all gradients, as the authors' code does; `plain` asks for alpha's and beta's alone; `grouped` calls an
 operator once for all edges that leave a node; `auto` runs mixed cells on the kernels where there are any, else
 grouped (`--space nb201` has none). They take turns, so that a machine that slows down slows all of them; the ratio
-is taken pair by pair. Peak memory is that of a process of its own for each engine. An operator call is what
-PyTorch hands to a device's own code: composites count as their parts, a call over a list of tensors counts once.
+is taken pair by pair. Steps are those of the middle of a search, or of one of its stages (`--stage`), with the
+noise, dropout or drop-path that the recipe has there. Peak memory is that of a process of its own for each engine.
+An operator call is what PyTorch hands to a device's own code: composites count as their parts, a call over a list
+of tensors counts once.
 
 See benchmarks/README.md for the floor.
 """
@@ -25,20 +27,22 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgewise.core import Streams, device_name, peak_memory_bytes
 from edgewise.core.compute import Compute
 from edgewise.core.seeding import seeded
 from edgewise.data import Batch
-from edgewise.methods import ArchParameters, Recipe, recipe
+from edgewise.methods import ArchParameters, Moment, Recipe, recipe, strongest
 from edgewise.nn import Engine, SupernetSpec, build_supernet
 from edgewise.nn.native import library
 from edgewise.search import BilevelSearch
-from edgewise.spaces import space
+from edgewise.spaces import CellSpace, space
 
 Kind = Literal["published", "plain", "grouped", "auto"]
 KINDS: tuple[Kind, ...] = ("published", "plain", "grouped", "auto")
+MIDDLE = Moment(12, 25)
 
 
 def make(name: str, kind: Kind, options: argparse.Namespace) -> BilevelSearch:
@@ -51,23 +55,38 @@ def make(name: str, kind: Kind, options: argparse.Namespace) -> BilevelSearch:
         base, search=sizes, space=options.space, train=replace(base.train, auxiliary=0.0), warm_up=None
     )
     streams, found = Streams(0), space(options.space)
+    layers, kept = options.layers, None
+    if options.stage:
+        assert settings.stages is not None, f"{name} has no stages"
+        layers += settings.stages.add_layers[options.stage]
+        kept = chosen(found, settings.stages.primitives[options.stage])
     with seeded(0):
-        spec = SupernetSpec(options.channels, options.layers, classes=10, k=settings.k, memory=memory)
-        supernet = build_supernet(found, spec)
-    arch = ArchParameters(found, beta=settings.edge_normalisation is not None, generator=streams.generator("arch"))
-    return BilevelSearch(settings, supernet, arch, streams, Compute("cpu"))
+        spec = SupernetSpec(options.channels, layers, classes=10, k=settings.k, memory=memory)
+        there = None if kept is None else {name: mask.tolist() for name, mask in kept.items()}
+        supernet = build_supernet(found, spec, there)
+    arch = ArchParameters(
+        found, beta=settings.edge_normalisation is not None, generator=streams.generator("arch"), kept=kept
+    )
+    return BilevelSearch(settings, supernet, arch, streams, Compute("cpu"), stage=options.stage)
+
+
+def chosen(where: CellSpace, count: int) -> dict[str, Tensor]:
+    """So many primitives for each edge, by chance: [edges, primitives] bool for each cell type."""
+    with seeded(1):
+        shape = len(where.topology.edges), len(where.primitives)
+        return {name: strongest(torch.rand(shape), None, count) for name in where.cell_types}
 
 
 def step(search: BilevelSearch, kind: Kind, batch: Batch) -> None:
     """One arch step and one weight step."""
     if kind == "published":
-        loss = F.cross_entropy(search.supernet(batch.x, search.mixture(), search.arch.edge_weights()), batch.y)
-        loss.backward()
+        inputs = search.mixture(MIDDLE), search.arch.edge_weights(), search.hooks(MIDDLE)
+        F.cross_entropy(search.supernet(batch.x, *inputs), batch.y).backward()
         search.arch_optimizer.step()
         search.arch_optimizer.zero_grad()
     else:
-        search.arch_step(batch)
-    search.weights_step(batch, 0.1)
+        search.arch_step(batch, moment=MIDDLE)
+    search.weights_step(batch, 0.1, moment=MIDDLE)
 
 
 def batch_of(options: argparse.Namespace) -> Batch:
@@ -126,7 +145,7 @@ def child(options: argparse.Namespace) -> None:
 def peak(kind: Kind, options: argparse.Namespace) -> float:
     """GB, of a fresh process that does one step."""
     words = [sys.executable, "-m", "benchmarks.supernet", "--child", kind, "--recipe", options.recipe]
-    for name in ("space", "batch", "channels", "layers", "image_size", "threads", "memory"):
+    for name in ("space", "batch", "channels", "layers", "image_size", "threads", "memory", "stage"):
         words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
@@ -142,6 +161,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--memory", choices=("normal", "low"), default="normal", help="of `plain` and `auto`")
+    parser.add_argument("--stage", type=int, default=0, help="of `p-darts`, from 0; it adds its layers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
@@ -166,7 +186,10 @@ def main() -> None:
     print(
         f"kernels: {'compiled' if library() is not None else 'none'}; {options.recipe}, {options.space}, ", end=""
     )
-    print(f"C {options.channels}, {options.layers} layers, {options.image_size} px, batch {options.batch}")
+    print(
+        f"stage {options.stage}, C {options.channels}, {options.layers} layers, "
+        f"{options.image_size} px, batch {options.batch}"
+    )
     for kind in KINDS:
         ratios = [a / b for a, b in zip(times["published"], times[kind], strict=True)]
         print(

@@ -11,7 +11,15 @@ from benchmarks import supernet as benchmark
 from edgewise.nn.grouped import cell
 from edgewise.search import BilevelSearch
 
-OPTIONS = {"space": "darts", "batch": 2, "channels": 16, "layers": 8, "image_size": 8, "memory": "normal"}
+OPTIONS = {
+    "space": "darts",
+    "batch": 2,
+    "channels": 16,
+    "layers": 8,
+    "image_size": 8,
+    "memory": "normal",
+    "stage": 0,
+}
 
 
 def make(recipe: str, kind: benchmark.Kind, **changes) -> tuple[BilevelSearch, benchmark.Batch]:
