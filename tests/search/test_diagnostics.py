@@ -12,6 +12,7 @@ from torch import Tensor
 from edgewise.data import Batch, in_order
 from edgewise.methods import Diagnostics
 from edgewise.nn import Mixture
+from edgewise.nn import supernet as supernet_module
 from edgewise.search import BilevelSearch
 from edgewise.search.diagnostics import (
     discretisation_gap,
@@ -189,6 +190,24 @@ def test_the_gap_moves_no_statistics_no_weights_and_no_mode() -> None:
     discretisation_gap(search, [make_batch(2)], task.genotype())
     assert same((statistics(search.supernet), weights_of(search.supernet), snapshot(search.arch)), before)
     assert all(module.training for module in search.supernet.modules())
+
+
+def test_the_gap_runs_on_the_searchs_engine_and_is_the_same_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, cells = {}, {"plain": 0, "grouped": 0, "auto": 0}
+    mix_nodes = supernet_module.mix_nodes
+    for engine in cells:
+        base = named("pc-darts")
+        search = make_search(replace(base, search=replace(base.search, engine=engine)))  # type: ignore[arg-type]
+
+        def note(*arguments, engine: str = engine):
+            cells[engine] += 1
+            return mix_nodes(*arguments)
+
+        monkeypatch.setattr(supernet_module, "mix_nodes", note)
+        found[engine] = discretisation_gap(search, [make_batch(2, size=32)], quick_task(base).genotype())
+    assert found["auto"] == found["grouped"] == found["plain"]
+    # Both mixtures through three cells.
+    assert cells == {"plain": 6, "grouped": 0, "auto": 0}
 
 
 def test_the_gap_is_taken_on_the_first_images_of_the_arch_split(monkeypatch: pytest.MonkeyPatch) -> None:

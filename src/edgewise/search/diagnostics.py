@@ -98,13 +98,13 @@ def discretisation_gap(search: BilevelSearch, batches: Iterable[Batch], genotype
     """
     mixed = {name: Mixture(weights) for name, weights in search.arch.strengths(search.recipe.relaxation).items()}
     derived = one_hot_mixture(search, genotype)
-    right = torch.zeros(2, dtype=torch.int64)
-    images = 0
+    right, images = torch.zeros(2, dtype=torch.int64, device=search.compute.device), 0
+    engine = search.recipe.search.engine
     with frozen_statistics(search.supernet):
         for batch in batches:
             for i, (mixture, edge_weights) in enumerate(((mixed, search.arch.edge_weights()), (derived, None))):
-                logits = search.supernet(batch.x, mixture, edge_weights)
-                right[i] += int((logits.argmax(1) == batch.y).sum())
+                logits = search.supernet(batch.x, mixture, edge_weights, engine=engine)
+                right[i] += (logits.argmax(1) == batch.y).sum()
             images += len(batch)
     shares = (right / images).tolist()
     return {"mixture": shares[0], "derived": shares[1], "gap": shares[0] - shares[1], "images": images}
