@@ -56,4 +56,18 @@ DISTRIBUTED = [
         "self.compute.backward(total)",
         SHARED + "some_steps_of_two_processes_are_those_of_one[short-training]",
     ),
+    plant(
+        "grouped cells of several processes normalise by their own images",
+        "nn/grouped/norms.py",
+        "if not self._processes.several:",
+        "if True:",
+        STEPS,
+    ),
+    plant(
+        "grouped cells of several processes record nothing",
+        "nn/grouped/norms.py",
+        "place.copy_(value)",
+        "pass",
+        STEPS,
+    ),
 ]

@@ -42,9 +42,9 @@ from edgewise.methods import (
     TrainSettings,
     with_projection,
 )
-from edgewise.nn import Supernet, SupernetSpec, synchronise
+from edgewise.nn import Engine, Supernet, SupernetSpec, synchronise
 from edgewise.search import BilevelSearch, SearchBatches
-from edgewise.search.together import on_plain_modules
+from edgewise.search.together import without_kernels
 from edgewise.spaces.space import S4, SPACES, CellSpace
 from edgewise.train import TrainTask, evaluate
 from tests.search.problem import AUGMENT, CLASSES, SMALL, make_images, make_splits, make_task, tiny
@@ -71,7 +71,7 @@ class Doubled:
 def search(recipe: Recipe, space: CellSpace = SMALL, *, seed: int = 3) -> tuple[BilevelSearch, SearchBatches]:
     """A search in float64 on batches of six, shared by the processes that there are."""
     compute = Compute("cpu")
-    recipe, streams = on_plain_modules(tiny(recipe), compute.processes), Streams(seed)
+    recipe, streams = without_kernels(recipe, compute.processes), Streams(seed)
     with seeded(seed):
         supernet = Supernet(space, SupernetSpec(channels=8, layers=3, classes=CLASSES, k=recipe.k)).double()
     synchronise(supernet, compute.processes)
@@ -100,9 +100,17 @@ def search(recipe: Recipe, space: CellSpace = SMALL, *, seed: int = 3) -> tuple[
     return BilevelSearch(recipe, supernet, arch, streams, compute), SearchBatches(*feeds)  # type: ignore[arg-type]
 
 
-def searched(recipe: Recipe, space: CellSpace = SMALL, *, steps: int = STEPS) -> dict[str, Any]:
+def sized(recipe: Recipe, engine: Engine) -> Recipe:
+    """The recipe at the size of a test; engine `auto` is kernels for one process and grouped for several."""
+    recipe = tiny(recipe)
+    return replace(recipe, search=replace(recipe.search, engine=engine))
+
+
+def searched(
+    recipe: Recipe, space: CellSpace = SMALL, *, steps: int = STEPS, engine: Engine = "auto"
+) -> dict[str, Any]:
     """What is left of a search after some steps."""
-    task, batches = search(recipe, space)
+    task, batches = search(sized(recipe, engine), space)
     figures, rows = [], []
     project = task.projector
     if project is not None:
@@ -158,7 +166,8 @@ def in_double() -> Iterator[None]:
 def tasked(recipe: Recipe) -> dict[str, Any]:
     """The records of a whole search, as its trace would keep them."""
     with in_double():
-        task = make_task(replace(tiny(recipe), space=SMALL.name), make_splits(weights=24, arch=24))
+        recipe = replace(sized(recipe, "auto"), space=SMALL.name)
+        task = make_task(recipe, make_splits(weights=24, arch=24))
         records = []
         for epoch in range(task.epochs):
             for step in range(task.steps):
@@ -171,7 +180,7 @@ def halved() -> dict[str, Any]:
     """One step in which forward passes are bf16."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SPACES, SMALL.name, SMALL)
-        task = make_task(replace(tiny(PC_DARTS_GP), space=SMALL.name), precision="bf16")
+        task = make_task(replace(sized(PC_DARTS_GP, "auto"), space=SMALL.name), precision="bf16")
     task.step(0, 0)
     arch = task.search.arch.state_dict()
     return {"arch": arch, "figures": torch.tensor(list(task.figures().values()))}
@@ -246,6 +255,8 @@ def left_alone() -> dict[str, Any]:
 CASES: dict[str, Callable[[], dict[str, Any]]] = {
     "pc-darts-gp": lambda: searched(PC_DARTS_GP),
     "gdas-gp": lambda: searched(with_projection(GDAS)),
+    "pc-darts-gp, plain": lambda: searched(PC_DARTS_GP, engine="plain"),
+    "exact-second-order, plain": lambda: searched(DARTS_V2, steps=10, engine="plain"),
     "training": trained,
     "short-pc-darts-gp": lambda: searched(PC_DARTS_GP, steps=2),
     "short-gdas-gp": lambda: searched(with_projection(GDAS), steps=4),

@@ -18,6 +18,8 @@ Outcomes = dict[str, list[dict[str, Any]]]
 SHORT = ("short-pc-darts-gp", "short-gdas-gp", "short-training")
 LONG = (
     "pc-darts-gp",
+    "pc-darts-gp, plain",
+    "exact-second-order, plain",
     "gdas-gp",
     "training",
     "s-darts-adv",

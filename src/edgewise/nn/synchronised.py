@@ -118,6 +118,21 @@ class _Normalise(torch.autograd.Function):
         return (scale * (exact - shift - normal * tilt)).to(x.dtype), None, None
 
 
+def normalise_together(x: Tensor, eps: float, processes: Processes) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch norm by the statistics of all processes' images; differentiable as often as one likes.
+
+    Args:
+        x: [B, C, H, W], this process's images.
+        eps: added to the variance.
+        processes: who shares a batch.
+
+    Returns:
+        x normalised, and the batch's mean and unbiased variance, [C] each.
+    """
+    out, total, mean, variance = _Normalise.apply(x, eps, processes)
+    return out, mean, variance * (total / (total - 1))
+
+
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):
     """`nn.BatchNorm2d` whose batch are the images of all processes together.
 
@@ -143,21 +158,20 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         """Maps [B, C, H, W] to the same shape."""
         if not (self.training and self.processes.several):
             return super().forward(input)
-        out, total, mean, variance = _Normalise.apply(input, self.eps, self.processes)
+        out, mean, unbiased = normalise_together(input, self.eps, self.processes)
         if self.track_running_stats:
-            self._record(total, mean, variance)
+            self._record(mean, unbiased)
         if self.affine:
             out = out * self.weight[:, None, None] + self.bias[:, None, None]
         return out
 
     @torch.no_grad()
-    def _record(self, total: Tensor, mean: Tensor, variance: Tensor) -> None:
+    def _record(self, mean: Tensor, unbiased: Tensor) -> None:
         assert self.num_batches_tracked is not None
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
         self.num_batches_tracked.add_(1)
-        unbiased = variance * (total / (total - 1))
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
 

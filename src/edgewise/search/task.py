@@ -20,7 +20,7 @@ from edgewise.search.diagnostics import discretisation_gap, hessian_eigenvalue
 from edgewise.search.records import epoch_record, step_record
 from edgewise.search.shortage import explaining_search_memory
 from edgewise.search.step import EpochSums, StepReport
-from edgewise.search.together import on_plain_modules
+from edgewise.search.together import without_kernels
 from edgewise.search.watch import Watch
 from edgewise.spaces import Genotype, space
 
@@ -54,7 +54,7 @@ class SearchTask:
         truth: Callable[[Genotype], dict[str, Any]] | None = None,
     ) -> None:
         self.truth = truth
-        self.recipe = recipe = on_plain_modules(recipe, compute.processes)
+        self.recipe = recipe = without_kernels(recipe, compute.processes)
         self.space = space(recipe.space)
         self.streams = Streams(seed)
         self.device = str(compute.device)

@@ -40,15 +40,15 @@ def shared_gradient(
     return whole, means[-2], means[-1]
 
 
-def on_plain_modules(recipe: Recipe, processes: Processes) -> Recipe:
+def without_kernels(recipe: Recipe, processes: Processes) -> Recipe:
     """The recipe with the engine that several processes need: the kernels' batch norms know one process's images.
 
     Args:
         recipe: the method.
         processes: who shares a batch.
     """
-    if not processes.several or recipe.search.engine == "plain":
+    if not processes.several or recipe.search.engine != "auto":
         return recipe
     if processes.main:
-        NEWS.info("%d processes: cells run on plain modules, whose batch norms are synchronised", processes.world)
-    return replace(recipe, search=replace(recipe.search, engine="plain"))
+        NEWS.info("%d processes: cells run grouped, not on kernels; batch norms are synchronised", processes.world)
+    return replace(recipe, search=replace(recipe.search, engine="grouped"))

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgewise.core.processes import ALONE
+from edgewise.nn.synchronised import SynchronisedBatchNorm2d, normalise_together
+
 
 class Norms:
     """Normalises for a cell and keeps what its batch norms are to record, until `record` writes it at once.
@@ -21,6 +24,8 @@ class Norms:
 
     def __init__(self, known: Sequence[nn.BatchNorm2d], *, training: bool) -> None:
         self.training = training
+        first = known[0] if known else None
+        self._processes = first.processes if isinstance(first, SynchronisedBatchNorm2d) else ALONE
         self._records = training and bool(known) and known[0].track_running_stats
         self._used: list[nn.BatchNorm2d] = []
         self._blocks: list[int] = []
@@ -44,13 +49,24 @@ class Norms:
             running = [[getattr(norm, name) for norm in norms] for name in ("running_mean", "running_var")]
             return F.batch_norm(x, torch.cat(running[0]), torch.cat(running[1]), eps=eps)
         if not self._records:
-            return F.batch_norm(x, None, None, training=True, eps=eps)
+            return self._normalise(x, None, None, eps)
         mean, variance = (t.narrow(0, self._taken, x.shape[1]) for t in (self._mean, self._variance))
-        out = F.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=eps)
+        out = self._normalise(x, mean, variance, eps)
         first, blocks = self._taken // self._channels, x.shape[1] // self._channels
         self._blocks += [first + i % blocks for i in range(len(norms))]
         self._used += norms
         self._taken += x.shape[1]
+        return out
+
+    def _normalise(self, x: Tensor, mean: Tensor | None, variance: Tensor | None, eps: float) -> Tensor:
+        """By the batch's statistics, which are written to mean and variance, where given."""
+        if not self._processes.several:
+            return F.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=eps)
+        out, *found = normalise_together(x, eps, self._processes)
+        with torch.no_grad():
+            for place, value in zip((mean, variance), found, strict=True):
+                if place is not None:
+                    place.copy_(value)
         return out
 
     @torch.no_grad()
