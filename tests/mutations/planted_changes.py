@@ -16,13 +16,6 @@ CHANGES_ON_ENGINES = [
         SAME,
     ),
     plant(
-        "drop-path draws where it drops nothing",
-        "nn/changes.py",
-        "if edge is not None and edge.probability > 0.0:",
-        "if edge is not None:",
-        CHANGES + "drop_path_of_probability_0_draws_nothing_and_changes_nothing",
-    ),
-    plant(
         "drop-path in float64 has factors of float32",
         "nn/drop_path.py",
         "kind = torch.promote_types(like.dtype, torch.float32)",
@@ -34,7 +27,7 @@ CHANGES_ON_ENGINES = [
         "nn/hooks.py",
         "return lambda out: there[1](there[0](out))",
         "return lambda out: there[0](there[1](out))",
-        SAME,
+        "tests/search/test_hooks_wiring.py::test_noise_and_dropout_together_are_both_applied",
     ),
     plant(
         "the kernels leave a skip as it is",
@@ -91,5 +84,26 @@ CHANGES_ON_ENGINES = [
         "others.append(module(share) if change is None else change(module(share)))",
         "others.append(module(share))",
         SAME,
+    ),
+    plant(
+        "a function is compiled in parts, so that one that fails has begun already",
+        "core/compiling.py",
+        "fullgraph=True, ",
+        "",
+        "tests/search/test_compiled.py::test_what_can_be_compiled_in_part_alone_runs_as_it_is_and_records_once",
+    ),
+    plant(
+        "grouped cells are planned while they are compiled",
+        "search/bilevel.py",
+        "            supernet.prepare()\n",
+        "",
+        "tests/search/test_compiled.py::test_a_compiled_search_ends_where_an_uncompiled_one_ends",
+    ),
+    plant(
+        "each draw is compiled anew",
+        "search/bilevel.py",
+        "if compute.compiles_searches and not recipe.draws_in_passes:",
+        "if compute.compiles_searches:",
+        "tests/search/test_compiled.py::test_a_search_that_draws_in_its_passes_is_not_compiled",
     ),
 ]

@@ -15,6 +15,7 @@ from edgewise.core import compiling
 from edgewise.core.compute import Compute
 from edgewise.core.interrupt import Interrupted
 from edgewise.core.processes import Processes
+from edgewise.methods import RECIPES
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.speed import speed_notes
 from edgewise.spaces import published
@@ -89,7 +90,7 @@ def test_a_search_on_a_cpu_is_not_compiled_and_the_line_says_why(backend: Backen
 
 
 def test_a_whole_run_on_a_cpu_says_both_in_one_line() -> None:
-    (line,) = speed_notes(compiling_compute("cpu"), ("search", "train:found"), compile=True)
+    (line,) = speed_notes(compiling_compute("cpu"), ("search", "train:found"), RECIPES["pc-darts"], compile=True)
     assert "the search is not compiled" in line
     assert "the training is compiled" in line
 
@@ -118,17 +119,33 @@ def compiling_compute(device: str, precision: str = "fp32") -> Compute:
     [("cpu", "bf16", True), ("cpu", "fp32", False), ("cuda", "bf16", False), ("cuda", "fp16", False)],
 )
 def test_bf16_is_called_slow_on_a_cpu_alone(device: str, precision: str, said: bool) -> None:
-    lines = speed_notes(compiling_compute(device, precision), ("search",), compile=False)
+    lines = speed_notes(compiling_compute(device, precision), ("search",), RECIPES["pc-darts"], compile=False)
     assert ["bf16 on a CPU is slower" in line for line in lines] == [True] * said
 
 
+DRAWING = {"gdas", "p-darts", "noisy-darts", "r-darts-dp"}
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_on_a_gpu_a_search_that_draws_in_its_passes_is_not_compiled_and_the_line_says_so(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.pipeline.speed.compile_fault", lambda device: None)
+    lines = speed_notes(compiling_compute("cuda"), ("search", "train:found"), RECIPES[name], compile=True)
+    assert [f"{name} draws anew in each pass" in line for line in lines] == [True] * (
+        name.removesuffix("-gp") in DRAWING
+    )
+
+
 def test_without_either_option_nothing_is_said() -> None:
-    assert speed_notes(compiling_compute("cpu"), ("search", "train:found"), compile=False) == []
+    assert (
+        speed_notes(compiling_compute("cpu"), ("search", "train:found"), RECIPES["pc-darts"], compile=False) == []
+    )
 
 
 def test_with_several_processes_nothing_is_compiled_and_the_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgewise.core.compute.joined", lambda accelerator: Processes(0, 2))
     compute = Compute("cpu", compile=True)
     assert not compute.compiles
-    (line,) = speed_notes(compute, ["train:found"], compile=True)
+    (line,) = speed_notes(compute, ["train:found"], RECIPES["pc-darts"], compile=True)
     assert "several processes share each batch" in line

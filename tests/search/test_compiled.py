@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
+from edgewise.core.compiling import Compiled
 from edgewise.core.compute import Compute
+from edgewise.core.seeding import seeded
 from edgewise.methods import RECIPES, Recipe
+from edgewise.nn import Engine, Mixture, SupernetSpec, build_supernet
 from edgewise.search import BilevelSearch
 from edgewise.search.diagnostics import hessian_eigenvalue
+from edgewise.spaces import NB201
 from edgewise.spaces.space import CellSpace
 from edgewise.spaces.topology import Topology
 from tests.backend import Backend, use_backend
@@ -25,6 +32,11 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> Backend:
     return use_backend(monkeypatch)
 
 
+def on(engine: Engine, recipe: Recipe) -> Recipe:
+    recipe = tiny(recipe)
+    return replace(recipe, search=replace(recipe.search, engine=engine))
+
+
 def search(recipe: Recipe, *, compiled: bool, patch: pytest.MonkeyPatch) -> BilevelSearch:
     with patch.context() as context:
         context.setattr(Compute, "compiles_searches", compiled)
@@ -38,16 +50,55 @@ def after_two_steps(found: BilevelSearch) -> dict[str, Tensor]:
     return {**found.supernet.state_dict(), **found.arch.state_dict()}
 
 
+@pytest.mark.parametrize("engine", ["plain", "grouped"])
 @pytest.mark.parametrize("name", ["pc-darts-gp", "darts-v2-fd"])
 def test_a_compiled_search_ends_where_an_uncompiled_one_ends(
-    name: str, graphs: Backend, monkeypatch: pytest.MonkeyPatch
+    name: str, engine: Engine, graphs: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = tiny(RECIPES[name])
+    recipe = on(engine, RECIPES[name])
     one, two = (after_two_steps(search(recipe, compiled=c, patch=monkeypatch)) for c in (False, True))
     assert list(one) == list(two)
     for key, tensor in one.items():
         torch.testing.assert_close(two[key], tensor, rtol=1e-9, atol=1e-11)
     assert 1 <= graphs.graphs <= 2, "the supernet is one graph, with and without gradients of the weights"
+
+
+def test_grouped_cells_of_nas_bench_201_are_one_graph_with_the_same_logits(graphs: Backend) -> None:
+    with seeded(0):
+        supernet = build_supernet(NB201, SupernetSpec(8, 3, 5, k=2)).double()
+    mixture = {"cell": Mixture(torch.rand(6, 5, dtype=torch.float64))}
+    x = make_batch(1).x
+    expected = copy.deepcopy(supernet)(x, mixture, None, engine="grouped")
+    supernet.prepare()
+    compiled = Compiled(supernet.forward, torch.device("cpu"))
+    torch.testing.assert_close(compiled(x, mixture, None, engine="grouped"), expected, rtol=1e-9, atol=1e-11)
+    assert (graphs.graphs, compiled.failed) == (1, False)
+
+
+@pytest.mark.parametrize("name", ["gdas", "noisy-darts", "p-darts", "r-darts-dp"])
+def test_a_search_that_draws_in_its_passes_is_not_compiled(
+    name: str, graphs: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = on("grouped", RECIPES[name])
+    one, two = (after_two_steps(search(recipe, compiled=c, patch=monkeypatch)) for c in (False, True))
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert graphs.graphs == 0
+
+
+def test_what_can_be_compiled_in_part_alone_runs_as_it_is_and_records_once(
+    graphs: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    total = torch.zeros(1)
+
+    def function(x: Tensor) -> Tensor:
+        total.add_(1)
+        torch._dynamo.graph_break()
+        return x + total
+
+    compiled = Compiled(function, torch.device("cpu"))
+    assert [compiled(torch.zeros(1)).item() for _ in range(2)] == [1.0, 2.0]
+    assert (graphs.graphs, compiled.failed) == (0, True)
+    assert "compiling failed" in caplog.text
 
 
 def test_the_hessian_of_a_compiled_search_is_that_of_an_uncompiled_one(

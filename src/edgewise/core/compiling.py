@@ -32,7 +32,8 @@ def compile_fault(device: torch.device) -> str | None:
 class Compiled(Generic[P, R]):
     """A function that is compiled at its first call, with CUDA graphs on CUDA; if that fails, it runs as it is.
 
-    Modules are compiled by their bound methods, so that no name of a weight changes.
+    Modules are compiled by their bound methods, so that no name of a weight changes. It is the whole function or
+    nothing: one that was compiled in parts and failed in the middle would have recorded statistics once already.
 
     Args:
         function: from tensors to tensors.
@@ -47,7 +48,9 @@ class Compiled(Generic[P, R]):
         self._graphs = device.type == "cuda"
         mode = "reduce-overhead" if self._graphs else None
         self._plain = function
-        self._fast: Callable[P, R] | None = torch.compile(function, mode=mode, dynamic=False, backend=BACKEND)
+        self._fast: Callable[P, R] | None = torch.compile(
+            function, mode=mode, dynamic=False, fullgraph=True, backend=BACKEND
+        )
 
     @property
     def failed(self) -> bool:

@@ -184,6 +184,12 @@ class Recipe:
         return 1 if self.channels is None else self.channels.k
 
     @property
+    def draws_in_passes(self) -> bool:
+        """Whether forward passes draw by chance which operations they evaluate, or what they do to outputs."""
+        drawn = (self.noise, self.skip_dropout, self.drop_path)
+        return self.relaxation.draws or any(part is not None for part in drawn)
+
+    @property
     def frozen_epochs(self) -> int:
         """How many epochs of the search, or of each of its stages, alpha and beta stay frozen."""
         return 0 if self.warm_up is None else self.warm_up.epochs

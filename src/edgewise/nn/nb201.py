@@ -207,6 +207,12 @@ class NB201Supernet(nn.Module):
         self.reductions = _reductions(spec.channels)
         self.head = _Head(spec.channels << len(self.reductions), spec.classes)
 
+    def prepare(self) -> None:
+        """See `Supernet.prepare`."""
+        for cells in self.stages:
+            for cell in cells:  # type: ignore[union-attr]
+                cell.grouped.prepare()
+
     def forward(
         self,
         x: Tensor,

@@ -177,6 +177,11 @@ class Supernet(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(len(space.concat) * places[-1].channels, spec.classes)
 
+    def prepare(self) -> None:
+        """Plans grouped cells now and not in their first pass, which torch.compile could not look through."""
+        for cell in self.cells:
+            cell.grouped.prepare()  # type: ignore[union-attr]
+
     def forward(
         self,
         x: Tensor,

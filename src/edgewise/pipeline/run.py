@@ -213,7 +213,7 @@ def _carry_out(
 ) -> RunResult:
     run, processes = folder.read_run(), compute.processes
     phases = wanted_phases(run["command"], settings.compare)
-    for line in speed_notes(compute, phases, compile=run.get("compile", False)):
+    for line in speed_notes(compute, phases, settings, compile=run.get("compile", False)):
         progress.say(line)
     tracker = run.get("track") if processes.main else None
     with (

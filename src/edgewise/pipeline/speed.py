@@ -6,27 +6,33 @@ from collections.abc import Sequence
 
 from edgewise.core.compiling import compile_fault
 from edgewise.core.compute import Compute
+from edgewise.methods import Recipe
 
 SLOW_BF16 = (
-    "note: --precision bf16 on a CPU is slower than fp32 (half as fast where it was measured), and a search loses "
-    "its C++ kernels: it is meant for GPUs"
+    "note: --precision bf16 on a CPU is slower than fp32 in a search, which loses its C++ kernels (half as fast "
+    "where it was measured), and 0.9 to 1.2 times as fast in a training: it is meant for GPUs"
 )
 NO_COMPILED_SEARCH = (
     "the search is not compiled on a CPU (minutes for one cell, and then 0.75 times as fast as before, where that "
     "was measured)"
 )
 SLOW_COMPILING = (
-    "the training is compiled in its first step, which takes minutes on a CPU (160 s for 8 cells where it was "
-    "measured, and then 1.4 times as fast), so it pays in long trainings alone"
+    "the training is compiled in its first step, which takes minutes on a CPU (160 to 190 s for 8 cells where it "
+    "was measured, and then 1.1 to 1.4 times as fast), so it pays in long trainings alone"
+)
+DRAWING = (
+    "the search is not compiled: {name} draws anew in each pass what the pass computes, and each would be another "
+    "program"
 )
 
 
-def speed_notes(compute: Compute, phases: Sequence[str], *, compile: bool) -> list[str]:
+def speed_notes(compute: Compute, phases: Sequence[str], recipe: Recipe, *, compile: bool) -> list[str]:
     """What to say, a line each; nothing where everything pays.
 
     Args:
         compute: device and precision.
         phases: of the run.
+        recipe: of the run.
         compile: whether it was asked for.
     """
     lines = []
@@ -44,4 +50,6 @@ def speed_notes(compute: Compute, phases: Sequence[str], *, compile: bool) -> li
             lines.append(f"note: --compile: {fault}: the run goes on without compiling")
         elif on_cpu and parts:
             lines.append(f"note: --compile: {'; '.join(parts)}")
+        elif not on_cpu and "search" in phases and recipe.draws_in_passes:
+            lines.append(f"note: --compile: {DRAWING.format(name=recipe.name)}")
     return lines

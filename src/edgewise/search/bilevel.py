@@ -83,7 +83,10 @@ class BilevelSearch:
         self.weights_optimizer = compute.prepare_optimizer(
             sgd(self._weights, weights.lr, momentum=weights.momentum, weight_decay=weights.weight_decay)
         )
-        self.forward = Compiled(supernet.forward, compute.device) if compute.compiles_searches else supernet
+        self.forward = supernet
+        if compute.compiles_searches and not recipe.draws_in_passes:
+            supernet.prepare()
+            self.forward = Compiled(supernet.forward, compute.device)
         self.arch_optimizer = torch.optim.Adam(
             arch.parameters(),
             recipe.arch.lr,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from edgewise.nn.grouped.norms import Norms
 from edgewise.nn.grouped.plan import Branch, Kind
 
+T = TypeVar("T")
 Piece = tuple[Tensor, list[Branch]]
 """[B, branches * C, H, W] and its branches."""
 
@@ -53,26 +54,35 @@ def arrange(pieces: Sequence[Piece], kind: Kind, *, merge: bool) -> list[Piece]:
     """
     parts: list[Piece] = []
     for x, members in pieces:
-        runs = [list(run) for _, run in groupby(members, kind)]
+        runs = _runs(members, kind)
         width = x.shape[1] // len(members)
         blocks = x.split([len(run) * width for run in runs], dim=1) if len(runs) > 1 else (x,)
         parts += zip(blocks, runs, strict=True)
     if not merge:
         return parts
     merged = []
-    for _, run in groupby(parts, lambda part: kind(part[1][0])):
-        same = list(run)
+    for same in _runs(parts, lambda part: kind(part[1][0])):
         whole = same[0][0] if len(same) == 1 else torch.cat([x for x, _ in same], dim=1)
         merged.append((whole, [branch for _, members in same for branch in members]))
     return merged
+
+
+def _runs(items: Sequence[T], kind: Callable[[T], object]) -> list[list[T]]:
+    """Neighbours of one kind together; `itertools.groupby`, which torch.compile can't look through, with lists."""
+    runs: list[list[T]] = []
+    for item in items:
+        if runs and kind(runs[-1][0]) == kind(item):
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    return runs
 
 
 def _start(active: Tensor, branches: Sequence[Branch]) -> list[Piece]:
     """The first convolution of every branch: the input is the same for all."""
     repeated: dict[int, Tensor] = {}
     pieces = []
-    for _, run in groupby(branches, lambda b: b.signature(0, 0)):
-        members = list(run)
+    for members in _runs(branches, lambda b: b.signature(0, 0)):
         first = members[0].stages[0].convolutions[0]
         if first.groups == 1:
             pieces.append((_full(active, members, first), members))

@@ -37,8 +37,15 @@ class GroupedCell:
 
     def __init__(self, space: CellSpace, edges: nn.ModuleList) -> None:
         self.space = space
+        self._modules = edges
         self.edges = cast(Sequence[PartialChannelEdge], edges)
         self._plans: dict[tuple[bool, frozenset[Place]], Plan] = {}
+
+    def prepare(self) -> None:
+        """Plans passes in which nothing is drawn, on the device where the operations are."""
+        device = next((parameter.device for parameter in self._modules.parameters()), torch.device("cpu"))
+        for training in (True, False):
+            self._plan(None, frozenset(), training=training).to(device)
 
     def nodes(
         self,
@@ -58,7 +65,8 @@ class GroupedCell:
             training: whether batch norms use the batch's statistics.
             changes: of outputs, drawn for this pass.
         """
-        plan = self._plan(mixture, frozenset(changes.outputs), training=training).to(mixture.weights.device)
+        plan = self._plan(mixture.active, frozenset(changes.outputs), training=training)
+        plan = plan.to(mixture.weights.device)
         norms, states = Norms(plan.norms, training=training), list(inputs)
         # Views gather a cell's gradients before they leave it: the order of sums is that of a recomputed cell.
         own = mixture.weights.view_as(mixture.weights)
@@ -73,11 +81,11 @@ class GroupedCell:
         norms.record()
         return states
 
-    def _plan(self, mixture: Mixture, changed: frozenset[Place], *, training: bool) -> Plan:
+    def _plan(self, drawn: Tensor | None, changed: frozenset[Place], *, training: bool) -> Plan:
         """Made anew where operations are drawn: it is another one each time."""
-        if mixture.active is None and (training, changed) in self._plans:
+        if drawn is None and (training, changed) in self._plans:
             return self._plans[training, changed]
-        active = None if mixture.active is None else mixture.active.tolist()
+        active = None if drawn is None else drawn.tolist()
         primitives = len(self.space.primitives)
         plan = plan_cell(self.space.topology, self.edges, primitives, active, training=training, changed=changed)
         if active is None:
@@ -132,7 +140,7 @@ class GroupedCell:
         """[B, terms, C * h * w] each, in the order of `Source.columns`."""
         channels, merge = share.shape[1], merges(share)
         pieces = run_branches(share, source.branches, norms, merge=merge) if source.branches else []
-        pieces.sort(key=lambda piece: source.branches.index(piece[1][0]))
+        pieces.sort(key=lambda piece: piece[1][0].place)
         others = [_shared(share, shared, norms) for shared in (*source.pools, *source.skips)]
         if source.reductions:
             others.append(run_reductions(share, [module for _, _, module in source.reductions], norms))

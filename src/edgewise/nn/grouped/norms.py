@@ -69,7 +69,6 @@ class Norms:
                     place.copy_(value)
         return out
 
-    @torch.no_grad()
     def record(self) -> None:
         """Moves the running statistics of all batch norms that were used."""
         if not self._used:
@@ -82,5 +81,6 @@ class Norms:
             batch += [blocks[i] for i in self._blocks]
             running += [getattr(norm, name) for norm in self._used]
         counts = [norm.num_batches_tracked for norm in self._used if norm.num_batches_tracked is not None]
-        torch._foreach_lerp_(running, batch, momentum)  # type: ignore[attr-defined]
-        torch._foreach_add_(counts, 1)  # type: ignore[attr-defined]
+        with torch.no_grad():
+            torch._foreach_lerp_(running, batch, momentum)  # type: ignore[attr-defined]
+            torch._foreach_add_(counts, 1)  # type: ignore[attr-defined]

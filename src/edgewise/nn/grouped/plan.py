@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -36,25 +35,30 @@ class Branch:
         edge: of the cell.
         primitive: its column in the mixture.
         stages: two for a separable convolution, one for the others.
+        signatures: of the convolutions of each stage.
+        place: among the branches of its source.
     """
 
     edge: int
     primitive: int
     stages: tuple[Stage, ...]
+    signatures: tuple[tuple[Signature, ...], ...]
+    place: int = 0
+
+    @staticmethod
+    def of(edge: int, primitive: int, stages: tuple[Stage, ...]) -> Branch:
+        """A branch that has no place yet."""
+        return Branch(edge, primitive, stages, tuple(tuple(map(_signature, s.convolutions)) for s in stages))
 
     def signature(self, stage: int, step: int) -> Signature | None:
         """What branches share that are convolved in one call; None behind a stage's last convolution."""
-        signatures = self._signatures[stage]
+        signatures = self.signatures[stage]
         return signatures[step] if step < len(signatures) else None
 
     @property
     def order(self) -> tuple[int, str, int]:
         """A key to sort by: branches of one kind stand together."""
-        return len(self.stages), repr(self._signatures), self.edge
-
-    @cached_property
-    def _signatures(self) -> tuple[tuple[Signature, ...], ...]:
-        return tuple(tuple(_signature(c) for c in stage.convolutions) for stage in self.stages)
+        return len(self.stages), repr(self.signatures), self.edge
 
 
 @dataclass(frozen=True)
@@ -229,7 +233,7 @@ def _source(
             if (edge, primitive) in changed:
                 source.others.append((edge, primitive, module))
             elif stages is not None:
-                source.branches.append(Branch(edge, primitive, stages))
+                source.branches.append(Branch.of(edge, primitive, stages))
             elif isinstance(module, nn.Identity | Zero) or _pool(module) is not None:
                 pool, norm = _pool(module) or (module, None)
                 kind = shared.setdefault(primitive, Shared(pool, [], []))
@@ -240,6 +244,7 @@ def _source(
             else:
                 source.others.append((edge, primitive, module))
     source.branches.sort(key=lambda branch: branch.order)
+    source.branches = [replace(branch, place=place) for place, branch in enumerate(source.branches)]
     source.pools = [kind for kind in shared.values() if not isinstance(kind.module, nn.Identity | Zero)]
     source.skips = [kind for kind in shared.values() if isinstance(kind.module, nn.Identity | Zero)]
     return source
