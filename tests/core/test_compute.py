@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
@@ -109,12 +107,24 @@ def test_gradients_are_those_of_autograd_and_no_grad_field_is_touched() -> None:
 def test_gradients_come_back_unscaled_where_there_is_a_loss_scaler() -> None:
     compute = Compute("cpu")
     seen = []
-    compute._accelerator.scaler = SimpleNamespace(get_scale=lambda: 1024.0)
+    compute._accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     x.register_hook(lambda gradient: seen.append(gradient.tolist()))
     (gradient,) = compute.gradients(x.square().sum(), [x])
     assert seen == [[2048.0, 4096.0]]
     assert gradient.tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize("value", [0.0, float("inf"), float("nan")])
+def test_an_overflow_in_any_gradient_is_noticed_with_one_read_and_only_behind_a_loss_scaler(value: float) -> None:
+    gradients = [torch.ones(3), torch.tensor([[1.0, value]]), torch.ones(())]
+    compute = Compute("cpu")
+    assert not compute.overflowed(gradients)
+    compute._accelerator.scaler = torch.amp.GradScaler("cpu")
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        assert compute.overflowed(gradients) == (value != 0.0)
+    reads = {event.key: event.count for event in profile.key_averages()}
+    assert reads["aten::_local_scalar_dense"] == 1
 
 
 def test_backward_fills_the_gradients_and_the_prepared_optimiser_steps() -> None:

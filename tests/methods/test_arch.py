@@ -13,7 +13,7 @@ from edgewise.core.errors import NonFiniteError
 from edgewise.methods import ArchParameters, FirstOrder, Softmax, softmax_into_nodes
 from edgewise.methods.schedule import cosine
 from edgewise.nn import Supernet, SupernetSpec
-from edgewise.spaces import DARTS
+from edgewise.spaces import DARTS, CellSpace, Topology
 from tests.methods.rows import GROUPS
 
 
@@ -55,6 +55,16 @@ def test_edge_weights_sum_to_1_over_the_edges_into_each_node():
         assert weights[list(group)].sum().item() == pytest.approx(1.0)
     equal = softmax_into_nodes(torch.zeros(14), DARTS)
     torch.testing.assert_close(equal, torch.tensor([1 / 2] * 2 + [1 / 3] * 3 + [1 / 4] * 4 + [1 / 5] * 5))
+
+
+@pytest.mark.parametrize("edges", [((1, 3), (0, 2), (0, 3), (1, 2), (2, 3)), ((0, 3), (1, 2))])
+def test_edge_weights_follow_the_edges_in_whatever_order_they_stand(edges):
+    topology = Topology(2, 2, edges)
+    rows = torch.randn(3, len(edges), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    weights = softmax_into_nodes(rows, CellSpace("mixed up", topology, DARTS.primitives))
+    for node in (2, 3):
+        into = list(topology.into(node))
+        torch.testing.assert_close(weights[:, into], rows[:, into].softmax(-1), rtol=1e-12, atol=0)
 
 
 def test_an_edge_weight_depends_on_the_betas_of_its_own_node_alone():

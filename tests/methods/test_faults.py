@@ -205,6 +205,28 @@ def test_every_recipe_goes_with_every_space_that_has_what_its_parts_act_on(space
     assert refused == {pair for pair in SPACE_REFUSED if pair[1] == space}
 
 
+@pytest.mark.parametrize("base", [DARTS_V1, replace(DARTS_V1, channels=PartialChannels(1))], ids=["none", "k 1"])
+@pytest.mark.parametrize(("odd", "ways"), [(7, (6, 8)), (1, (2,))])
+def test_an_odd_number_of_channels_without_partial_ones_is_refused_with_numbers_that_work_alone(base, odd, ways):
+    message = refusal(base, search=replace(base.search, channels=odd))
+    assert f"search.channels = {odd} is odd" in message
+    assert message.endswith("set search.channels to " + " or ".join(map(str, ways)))
+    assert "channels.k" not in message
+    assert "channels=none" not in message
+    for even in ways:
+        replace(base, search=replace(base.search, channels=even))
+
+
+@pytest.mark.parametrize(("channels", "helps"), [(6, True), (7, False)])
+def test_dropping_the_partial_channels_is_offered_only_where_it_helps(channels, helps):
+    search = replace(PC_DARTS.search, channels=channels)
+    assert ("channels=none" in refusal(PC_DARTS, search=search)) == helps
+    if helps:
+        replace(PC_DARTS, search=search, channels=None)
+    else:
+        refusal(PC_DARTS, search=search, channels=None)
+
+
 def test_two_faulty_pairs_are_told_at_once():
     message = refusal(
         PC_DARTS, relaxation=GumbelHard(), gradient=ExactHypergradient(), perturbation=Adversarial(),

@@ -130,6 +130,27 @@ def test_a_non_finite_alpha_is_an_error_and_no_endless_redraw(value):
         GumbelHard().mixture(alpha, generator=stream())
 
 
+@pytest.mark.parametrize("cell", DARTS.cell_types)
+def test_a_non_finite_alpha_of_any_cell_is_an_error(cell):
+    arch = ArchParameters(DARTS, beta=False, generator=stream())
+    with torch.no_grad():
+        arch.alpha[cell][13, 0] = float("nan")
+    with pytest.raises(NonFiniteError, match=r"alpha is not finite.*lower arch\.lr"):
+        arch.mixture(GumbelHard(), generator=stream())
+
+
+def test_cells_are_drawn_one_after_the_other_from_the_stream_and_as_if_each_were_alone():
+    arch = ArchParameters(DARTS, beta=False, generator=stream())
+    together = arch.mixture(GumbelHard(), moment=COLD, generator=stream(8))
+    own = stream(8)
+    for name, alpha in arch.alpha.items():
+        alone = GumbelHard().mixture(alpha, moment=COLD, generator=own)
+        assert torch.equal(together[name].weights, alone.weights)
+        assert alone.active is not None
+        assert together[name].active is not None
+        assert torch.equal(together[name].active, alone.active)
+
+
 def test_drawing_moves_its_own_stream_and_leaves_the_global_one_alone():
     before = torch.get_rng_state()
     own = stream(7)

@@ -9,7 +9,7 @@ from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
 from tests.mutations.planted_memory import MEMORY
 from tests.mutations.planted_native import NATIVE_KERNELS
-from tests.mutations.planted_speed import SPEED
+from tests.mutations.planted_speed import SPEED, WAITS
 from tests.mutations.planted_stages import STAGED
 from tests.mutations.planted_watch import WATCH
 
@@ -262,8 +262,8 @@ NETWORKS = [
     plant(
         "beta's softmax runs over all edges of the cell",
         "methods/arch.py",
-        "torch.softmax(beta[into], dim=0)",
-        "torch.softmax(beta, dim=0)[into]",
+        "torch.softmax(_columns(beta, edges), dim=-1)",
+        "_columns(torch.softmax(beta, dim=-1), edges)",
         f"{PINNED}[pc-darts]",
     ),
     plant(
@@ -283,8 +283,8 @@ NETWORKS = [
     plant(
         "drop-path does not scale the samples that it keeps",
         "nn/drop_path.py",
-        "x.dtype, non_blocking=True).div(keep)",
-        "x.dtype, non_blocking=True)",
+        "x.device, x.dtype).div(keep)",
+        "x.device, x.dtype)",
         "tests/nn/test_drop_path.py::test_a_sample_is_dropped_whole_or_kept_whole_and_scaled",
     ),
     plant(
@@ -560,6 +560,7 @@ MUTATIONS = [
     *NATIVE_KERNELS,
     *GROUPED_CELLS,
     *SPEED,
+    *WAITS,
     *MEMORY,
     *DISTRIBUTED,
 ]

@@ -118,22 +118,22 @@ SAMPLING = [
     plant(
         "GDAS evaluates all operations",
         "methods/gumbel.py",
-        "+ soft, hard.bool().cpu())",
+        "+ soft, active)",
         "+ soft)",
         GDAS + "every_pass_of_a_step_evaluates_the_one_drawn_operation_of_each_edge_and_no_other",
     ),
     plant(
         "GDAS weighs what it drew softly",
         "methods/gumbel.py",
-        "Mixture(hard.to(soft.dtype) - soft.detach() + soft,",
+        "Mixture(hard - expected + soft,",
         "Mixture(soft,",
         GDAS + "a_pass_weighs_what_was_drawn_with_one_and_the_rest_with_nothing",
     ),
     plant(
         "the straight-through gradient is missing",
         "methods/gumbel.py",
-        "hard.to(soft.dtype) - soft.detach() + soft,",
-        "hard.to(soft.dtype) + 0.0 * soft,",
+        "hard - expected + soft,",
+        "hard + 0.0 * soft,",
         TAU,
     ),
     plant(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.mutations.mutation import plant
 
 OPTIMISER = "tests/core/test_optimiser.py::test_"
+ACCELERATOR = "tests/search/test_accelerator.py::test_"
+OTHERS = ACCELERATOR + "nothing_else_that_takes_steps_waits"
+FAULTS = "tests/methods/test_faults.py::test_"
 
 SPEED = [
     plant(
@@ -49,5 +52,93 @@ SPEED = [
         'run["precision"], compile=run.get("compile", False))',
         'run["precision"])',
         "tests/pipeline/test_speed.py::test_a_run_that_was_begun_compiled_is_resumed_compiled",
+    ),
+]
+
+WAITS = [
+    plant(
+        "GDAS looks at alpha before it looks at what it drew",
+        "methods/gumbel.py",
+        "if not active.any():",
+        "if not alpha.detach().isfinite().all():",
+        ACCELERATOR + "no_step_of_a_recipe_waits_but_once_for_each_sample_of_gdas[grouped-gdas]",
+    ),
+    plant(
+        "GDAS draws from an alpha that is not finite",
+        "methods/gumbel.py",
+        "(hard.bool() & alpha.detach().isfinite().all()).cpu()",
+        "hard.bool().cpu()",
+        "tests/methods/test_gumbel.py::test_a_non_finite_alpha_of_any_cell_is_an_error",
+    ),
+    plant(
+        "the edges into a node are picked by a list",
+        "methods/arch.py",
+        "return values.narrow(-1, start, count)",
+        "return values[..., list(places)]",
+        f"{OTHERS}[memory low]",
+    ),
+    plant(
+        "edge weights stand in the order of the nodes",
+        "methods/arch.py",
+        "return _columns(weights, [order.index(edge) for edge in range(len(order))])",
+        "return weights",
+        "tests/methods/test_arch.py::test_edge_weights_follow_the_edges_in_whatever_order_they_stand",
+    ),
+    plant(
+        "the pairs of edges that are compared stay in the host's memory",
+        "methods/conflicts.py",
+        "pairs.to(device).flatten(1)",
+        "pairs.flatten(1)",
+        f"{OTHERS}[memory low]",
+    ),
+    plant(
+        "the host waits until a batch's rows are on the device",
+        "data/batches.py",
+        "to_device(rows, self._images.labels.device)",
+        "rows.to(self._images.labels.device)",
+        f"{OTHERS}[training]",
+    ),
+    plant(
+        "the mean of all images goes to the device with each batch, waited for",
+        "data/normalisation.py",
+        "to_device(torch.tensor([self.mean, self.std], dtype=torch.float32), x.device)",
+        "torch.tensor([self.mean, self.std], dtype=torch.float32, device=x.device)",
+        f"{OTHERS}[training]",
+    ),
+    plant(
+        "which images are to be decoded is read back from the device",
+        "data/batches.py",
+        "index if isinstance(self._images.pixels, Tensor) else rows",
+        "index",
+        f"{OTHERS}[images decoded on the way]",
+    ),
+    plant(
+        "nobody waits for Metal, which reads memory that was freed",
+        "core/transfer.py",
+        'non_blocking=device.type != "mps"',
+        "non_blocking=True",
+        "tests/core/test_transfer.py::test_the_host_waits_for_metal_alone_which_reads_memory_after_it_was_freed",
+    ),
+    plant(
+        "every gradient is asked on its own whether it overflowed",
+        "core/compute.py",
+        "bool(torch.stack([gradient.isfinite().all() for gradient in gradients]).all())",
+        "all([bool(gradient.isfinite().all()) for gradient in gradients])",
+        "tests/core/test_compute.py::"
+        "test_an_overflow_in_any_gradient_is_noticed_with_one_read_and_only_behind_a_loss_scaler",
+    ),
+    plant(
+        "partial channels are to be dropped where that does not help",
+        "methods/faults.py",
+        'if channels % 2 == 0 else ""',
+        'if channels else ""',
+        FAULTS + "dropping_the_partial_channels_is_offered_only_where_it_helps",
+    ),
+    plant(
+        "an odd number of channels is taken where there are no partial ones",
+        "methods/faults.py",
+        'halved = [("search", channels)] if k == 1 else []',
+        "halved: list[tuple[str, int]] = []",
+        FAULTS + "an_odd_number_of_channels_without_partial_ones_is_refused_with_numbers_that_work_alone",
     ),
 ]

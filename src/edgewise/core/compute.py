@@ -82,15 +82,20 @@ class Compute:
         scaler = self._accelerator.scaler
         if scaler is None:
             return torch.autograd.grad(loss, list(inputs), create_graph=create_graph)
-        scale = scaler.get_scale()
+        scale = scaler.scale(torch.ones_like(loss))
         scaled = torch.autograd.grad(loss * scale, list(inputs), create_graph=create_graph)
         return tuple(gradient / scale for gradient in scaled)
 
     def overflowed(self, gradients: Iterable[Tensor]) -> bool:
-        """Whether a gradient overflowed under the loss scaler, so that the step is to be skipped."""
+        """Whether a gradient overflowed under the loss scaler, so that the step is to be skipped.
+
+        The host waits for that, once, where there is a loss scaler.
+        """
         if self._accelerator.scaler is None:
             return False
-        return not all(bool(gradient.isfinite().all()) for gradient in gradients)
+        import torch
+
+        return not bool(torch.stack([gradient.isfinite().all() for gradient in gradients]).all())
 
     def clip(self, parameters: Iterable[Tensor], limit: float) -> Tensor:
         """Clips the norm of all gradients together to `limit`.

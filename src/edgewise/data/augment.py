@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from edgewise.core import ConfigError
 from edgewise.core.processes import ALONE, Processes
+from edgewise.core.transfer import to_device
 from edgewise.data.images import Splits
 from edgewise.data.normalisation import Normalisation
 from edgewise.data.settings import AugmentSettings
@@ -103,8 +104,9 @@ def crop_and_flip(pixels: Tensor, top: Tensor, left: Tensor, mirrored: Tensor, *
         pixels = F.pad(pixels, (padding, padding, padding, padding))
     # All windows as a view, of which one an image is copied: gathers with an index a pixel take longer.
     windows = pixels.unfold(2, height, 1).unfold(3, width, 1)
-    chosen = windows[torch.arange(batch, device=device), :, top.to(device), left.to(device)]
-    turned = torch.nonzero(mirrored).flatten().to(device)
+    row, column = to_device(torch.stack([top, left]), device).unbind()
+    chosen = windows[torch.arange(batch, device=device), :, row, column]
+    turned = to_device(torch.nonzero(mirrored).flatten(), device)
     chosen[turned] = chosen[turned].flip(3)
     return chosen
 
@@ -121,7 +123,7 @@ def cut_out(x: Tensor, row: Tensor, column: Tensor, *, side: int) -> Tensor:
 
     def inside(centre: Tensor, size: int) -> Tensor:
         distance = torch.arange(size) - (centre[:, None] - side // 2)
-        return ((distance >= 0) & (distance < side)).to(x.device)
+        return to_device((distance >= 0) & (distance < side), x.device)
 
     square = inside(row, x.shape[2])[:, :, None] & inside(column, x.shape[3])[:, None, :]
     return x.masked_fill_(square[:, None], 0.0)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from edgewise.core import DataError
 from edgewise.core.processes import ALONE, Processes
+from edgewise.core.transfer import to_device
 from edgewise.data.augment import Augment
 from edgewise.data.images import Images
 from edgewise.data.normalisation import Normalisation
@@ -99,11 +100,13 @@ class Batches:
             self._permutation = torch.randperm(len(self._images), generator=self._generator)
             self._batch = 0
         total = len(self._rows(self._batch))
-        index = self._own(self._batch).to(self._images.labels.device)
+        rows = self._own(self._batch)
+        index = to_device(rows, self._images.labels.device)
         for coming in range(self._batch, min(self._batch + 1 + _AHEAD, len(self._ends))):
             announce(self._images.pixels, self._own(coming))
         self._batch += 1
-        pixels = self._images.pixels[index]
+        # Images that are decoded on the way are looked up on the host.
+        pixels = self._images.pixels[index if isinstance(self._images.pixels, Tensor) else rows]
         if self._augment is None:
             x = self._normalisation.apply(pixels)
         else:

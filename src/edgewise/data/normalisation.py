@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from edgewise.core.transfer import to_device
+
 _CHUNK = 4096
 
 
@@ -55,7 +57,7 @@ class Normalisation:
             pixels: [B, C, H, W], uint8 (0 to 255) or floating point (0 to 1).
         """
         x = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()
-        mean = torch.tensor(self.mean, dtype=torch.float32, device=x.device)[:, None, None]
-        std = torch.tensor(self.std, dtype=torch.float32, device=x.device)[:, None, None]
+        both = to_device(torch.tensor([self.mean, self.std], dtype=torch.float32), x.device)
+        mean, std = both[:, :, None, None].unbind()
         # A copy by now: a difference of its own, divided in place.
         return (x - mean).div_(std)

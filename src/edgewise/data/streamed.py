@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from edgewise.core import DataError
+from edgewise.core.transfer import to_device
 from edgewise.data.decode import read_pixels
 from edgewise.data.source import Part
 
@@ -57,7 +58,7 @@ class StreamedPixels:
         parts = self._begin(rows) if coming is None else coming
         if not parts:
             return torch.empty((0, *self.shape[1:]), dtype=torch.uint8, device=self.device)
-        return torch.from_numpy(np.concatenate([part.result() for part in parts])).to(self.device)
+        return to_device(torch.from_numpy(np.concatenate([part.result() for part in parts])), self.device)
 
     def ahead(self, index: Tensor | slice) -> None:
         """Has workers begin with rows that will be asked for together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -67,9 +67,14 @@ class ArchParameters(nn.Module):
             moment: how far the search has come.
             generator: the relaxation's random stream, where it draws.
         """
+        rows = torch.stack(list(self.alpha.values()))
+        masks = [mask for name in self.alpha if (mask := self.kept(name)) is not None]
+        kept = torch.stack(masks) if masks else None
+        mixed = relaxation.mixture(rows, kept, moment=moment, generator=generator)
+        active = [None] * len(rows) if mixed.active is None else mixed.active.unbind()
         return {
-            name: relaxation.mixture(alpha, self.kept(name), moment=moment, generator=generator)
-            for name, alpha in self.alpha.items()
+            name: Mixture(weights, chosen)
+            for name, weights, chosen in zip(self.alpha, mixed.weights.unbind(), active, strict=True)
         }
 
     def strengths(self, relaxation: Relaxation) -> dict[str, Tensor]:
@@ -80,7 +85,8 @@ class ArchParameters(nn.Module):
         """The factor of each edge, [edges] a cell type: softmax of beta into each node; None without beta."""
         if not len(self.beta):
             return None
-        return {name: softmax_into_nodes(beta, self.space) for name, beta in self.beta.items()}
+        rows = softmax_into_nodes(torch.stack(list(self.beta.values())), self.space)
+        return dict(zip(self.beta, rows.unbind(), strict=True))
 
     def check_finite(self, where: str) -> None:
         """Raises NonFiniteError, naming edges, if an entry of alpha or beta is infinite or NaN."""
@@ -104,12 +110,19 @@ def allowed_mask(space: CellSpace, cell_type: str) -> Tensor | None:
 
 
 def softmax_into_nodes(beta: Tensor, space: CellSpace) -> Tensor:
-    """Normalises [edges] values so that those of the edges into each node sum to 1.
+    """Normalises [..., edges] values so that those of the edges into each node sum to 1.
 
     Source: PC-DARTS, equation 4.
     """
-    weights = torch.empty_like(beta)
-    for node in space.inner:
-        into = list(space.topology.into(node))
-        weights = weights.index_copy(0, torch.tensor(into, device=beta.device), torch.softmax(beta[into], dim=0))
-    return weights
+    into = [edges for node in space.inner if (edges := space.topology.into(node))]
+    order = [edge for edges in into for edge in edges]
+    weights = torch.cat([torch.softmax(_columns(beta, edges), dim=-1) for edges in into], dim=-1)
+    return _columns(weights, [order.index(edge) for edge in range(len(order))])
+
+
+def _columns(values: Tensor, places: Sequence[int]) -> Tensor:
+    """values[..., places] without an index tensor: the host would wait until it is on the device."""
+    start, count = places[0], len(places)
+    if list(places) == list(range(start, start + count)):
+        return values.narrow(-1, start, count)
+    return torch.stack([values.select(-1, place) for place in places], dim=-1)

@@ -125,18 +125,21 @@ def _size_faults(recipe: Recipe) -> list[str]:
     channels, k = recipe.search.channels, recipe.k
     if k < 1:
         faults.append(f"channels.k = {k}: K is at least 1; 1 sends all channels through, as DARTS does")
-    elif channels % k or (channels // k) % 2:
+    elif k > 1 and (channels % k or (channels // k) % 2):
+        # Without partial channels, the number itself has to be even.
+        way = ", or drop the partial channels (channels=none)" if channels % 2 == 0 else ""
         faults.append(
             f"search.channels = {channels} does not go with channels.k = {k}: a mixed operation needs an even "
-            f"number of channels / K; try search.channels = {2 * k * max(1, channels // (2 * k))}, or drop the "
-            "partial channels (channels=none)"
+            f"number of channels / K; try search.channels = {2 * k * max(1, channels // (2 * k))}{way}"
         )
-    if recipe.train.channels % 2:
-        odd = recipe.train.channels
-        faults.append(
-            f"train.channels = {odd} is odd, and a factorised reduction halves it: "
-            f"set train.channels to {odd - 1} or {odd + 1}"
-        )
+    halved = [("search", channels)] if k == 1 else []
+    for name, width in [*halved, ("train", recipe.train.channels)]:
+        if width % 2:
+            near = " or ".join(str(even) for even in (width - 1, width + 1) if even > 0)
+            faults.append(
+                f"{name}.channels = {width} is odd, and a factorised reduction halves it: "
+                f"set {name}.channels to {near}"
+            )
     space, auxiliary = SPACES.get(recipe.space), recipe.train.auxiliary
     if space is not None and space.skeleton == "nb201" and auxiliary > 0:
         faults.append(

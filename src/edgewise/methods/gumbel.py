@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Gt
 from torch import Tensor
 
 from edgewise.core.errors import NonFiniteError
+from edgewise.core.transfer import to_device
 from edgewise.methods.relaxation import masked_softmax
 from edgewise.methods.schedule import START, Moment
 from edgewise.nn.mixture import Mixture
@@ -59,15 +59,21 @@ class GumbelHard:
     ) -> Mixture:
         """See `Relaxation.mixture`; draws one primitive for each edge.
 
+        What was drawn decides what is evaluated, so the host waits for it: once a call, however many cell types
+        there are.
+
         Raises:
             NonFiniteError: alpha holds an infinite number or NaN.
         """
-        if not bool(alpha.detach().isfinite().all()):
-            raise NonFiniteError("alpha is not finite, no operation can be drawn: lower arch.lr")
         uniform = torch.rand(alpha.shape, generator=generator, dtype=torch.float64).clamp_min(1e-300)
         gumbel = -(-uniform.log()).log()
         masked = alpha if kept is None else alpha.masked_fill(~kept, -torch.inf)
-        logits = masked.log_softmax(-1) + gumbel.to(alpha.device, alpha.dtype)
+        logits = masked.log_softmax(-1) + to_device(gumbel, alpha.device, alpha.dtype)
         soft = (logits / self.tau(moment)).softmax(-1)
-        hard = F.one_hot(soft.argmax(-1), alpha.shape[-1])
-        return Mixture(hard.to(soft.dtype) - soft.detach() + soft, hard.bool().cpu())
+        expected = soft.detach()
+        hard = torch.zeros_like(expected).scatter_(-1, expected.argmax(-1, keepdim=True), 1.0)
+        # A non-finite alpha draws nothing: that comes along with what is read anyway.
+        active = (hard.bool() & alpha.detach().isfinite().all()).cpu()
+        if not active.any():
+            raise NonFiniteError("alpha is not finite, no operation can be drawn: lower arch.lr")
+        return Mixture(hard - expected + soft, active)

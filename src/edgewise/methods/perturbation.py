@@ -10,6 +10,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
+from edgewise.core.transfer import to_device
 from edgewise.methods.schedule import Moment
 
 Mixtures = dict[str, Tensor]
@@ -105,7 +106,7 @@ class Adversarial(Growing):
 
 def noisy(mixture: Tensor, kept: Tensor | None, epsilon: float, generator: torch.Generator) -> Tensor:
     """The mixture with uniform noise from -epsilon to epsilon, clipped and with rows that sum to 1."""
-    draw = (2 * torch.rand(mixture.shape, generator=generator) - 1).to(mixture.device, mixture.dtype)
+    draw = to_device(2 * torch.rand(mixture.shape, generator=generator) - 1, mixture.device, mixture.dtype)
     return mixture if epsilon == 0.0 else onto_rows(mixture + epsilon * draw, kept)
 
 

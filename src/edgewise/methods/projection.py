@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from edgewise.core.transfer import to_device
 from edgewise.spaces.topology import Direction, Topology
 
 Order = Literal["random", "shortest_to_longest", "longest_to_shortest", "symmetric"]
@@ -105,8 +106,7 @@ class Projector:
         keys = draws[1].masked_fill(~self._together, 2.0)
         partners = keys.argsort(dim=-1)[:, :, : self._rounds]
         allowed = may.gather(-1, partners)
-        device = self._device
-        return partners.to(device, non_blocking=True), allowed.to(device, non_blocking=True)
+        return to_device(partners, self._device), to_device(allowed, self._device)
 
 
 def _precedence(order: Order, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,11 +27,12 @@ class Relaxation(Protocol):
         moment: Moment = START,
         generator: torch.Generator | None = None,
     ) -> Mixture:
-        """The mixture of one forward pass.
+        """The mixture of one forward pass; weights and `active` have alpha's shape.
 
         Args:
-            alpha: [edges, primitives].
-            kept: [edges, primitives] bool, the primitives that are still there; None for all.
+            alpha: [..., edges, primitives]; leading dimensions are cell types, which have nothing to do with each
+                other.
+            kept: bool of the same shape, the primitives that are still there; None for all.
             moment: how far the search has come.
             generator: the relaxation's random stream, on the CPU, where it draws.
         """
@@ -39,7 +40,7 @@ class Relaxation(Protocol):
 
 
 def masked_softmax(alpha: Tensor, kept: Tensor | None) -> Tensor:
-    """Softmax over the primitives that are kept; the others get 0. Maps [edges, primitives] to the same."""
+    """Softmax over the primitives that are kept; the others get 0. Maps [..., edges, primitives] to the same."""
     return torch.softmax(alpha if kept is None else alpha.masked_fill(~kept, -torch.inf), dim=-1)
 
 

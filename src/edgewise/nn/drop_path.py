@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from edgewise.core.processes import ALONE, Processes
+from edgewise.core.transfer import to_device
 
 
 class DropPath:
@@ -32,7 +33,7 @@ class DropPath:
             return x
         keep = 1.0 - self.probability
         kept = self.processes.drawn(self._draw, (x.shape[0], 1, 1, 1)) < keep
-        return x * kept.to(x.device, x.dtype, non_blocking=True).div(keep)
+        return x * to_device(kept, x.device, x.dtype).div(keep)
 
     def _draw(self, shape: Sequence[int]) -> Tensor:
         return torch.rand(shape, generator=self.generator)
@@ -54,7 +55,7 @@ class DropPath:
         else:
             kept = torch.ones(branches, like.shape[0], 1, 1, 1)
         kind = torch.promote_types(like.dtype, torch.float32)
-        return DrawnDropPath(kept.to(like.device, kind, non_blocking=True).div(keep))
+        return DrawnDropPath(to_device(kept, like.device, kind).div(keep))
 
 
 class DrawnDropPath(DropPath):
