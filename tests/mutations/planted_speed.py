@@ -75,7 +75,7 @@ WAITS = [
         "methods/arch.py",
         "return values.narrow(-1, start, count)",
         "return values[..., list(places)]",
-        f"{OTHERS}[memory low]",
+        f"{OTHERS}[memory-low]",
     ),
     plant(
         "edge weights stand in the order of the nodes",
@@ -89,7 +89,7 @@ WAITS = [
         "methods/conflicts.py",
         "pairs.to(device).flatten(1)",
         "pairs.flatten(1)",
-        f"{OTHERS}[memory low]",
+        f"{OTHERS}[memory-low]",
     ),
     plant(
         "the host waits until a batch's rows are on the device",
@@ -110,7 +110,7 @@ WAITS = [
         "data/batches.py",
         "index if isinstance(self._images.pixels, Tensor) else rows",
         "index",
-        f"{OTHERS}[images decoded on the way]",
+        f"{OTHERS}[images-decoded-on-the-way]",
     ),
     plant(
         "nobody waits for Metal, which reads memory that was freed",

@@ -85,14 +85,14 @@ def others() -> Iterator[Case]:
     low = named("pc-darts")
     low = replace(low, search=replace(low.search, memory="low"))
     clipped = replace(named("darts-v1"), arch=replace(named("darts-v1").arch, clip=1.0))
-    yield "memory low", lambda: search(low, "grouped"), nullcontext()
-    yield "clipped alpha", lambda: search(clipped, "grouped"), nullcontext()
+    yield "memory-low", lambda: search(low, "grouped"), nullcontext()
+    yield "clipped-alpha", lambda: search(clipped, "grouped"), nullcontext()
     for space in ("nb201", "s4"):
         recipe = replace(named("pc-darts"), space=space, train=replace(low.train, auxiliary=0.0))
-        yield f"space {space}", lambda recipe=recipe: search(recipe, "grouped"), nullcontext()
+        yield space, lambda recipe=recipe: search(recipe, "grouped"), nullcontext()
     with TemporaryDirectory() as folder:
         source = write_folder(Path(folder) / "images", {"a": 12, "b": 12, "c": 12})
-        yield "images decoded on the way", lambda: streamed(source), nullcontext()
+        yield "images-decoded-on-the-way", lambda: streamed(source), nullcontext()
     yield "training", training, nullcontext()
 
 

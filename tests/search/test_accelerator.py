@@ -20,7 +20,7 @@ from tests.pretended import POSSIBLE
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="this PyTorch has no backends in Python")
 
 REPOSITORY = Path(__file__).parents[2]
-OTHERS = ["memory low", "clipped alpha", "space nb201", "space s4", "images decoded on the way", "training"]
+OTHERS = ["memory-low", "clipped-alpha", "nb201", "s4", "images-decoded-on-the-way", "training"]
 # What is planted, and what the step is caught at.
 PLANTED = {
     "a number is read": "_local_scalar_dense at search/bilevel.py",
