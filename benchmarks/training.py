@@ -1,16 +1,21 @@
 """Images per second of training a derived network: `python -m benchmarks.training [--compile] [--channels-last]`.
 
 A step is forward with auxiliary head and drop-path, backward, clipping and SGD on one batch of noise. `authors` is
-the step as the authors wrote it: clipping and SGD go from weight to weight; `edgewise` is the step of
-`edgewise train` in fp32, `bf16` the same under autocast, `compiled` the same behind `--compile`,
-`channels-last` the same with images and weights in that layout. They take turns, so that a machine that slows down
-slows all of them; the ratio is taken pair by pair. The time to compile is given apart.
+the step as the authors wrote it: PyTorch's operations, clipping and SGD from weight to weight; `plain` is the step
+of `edgewise train` with `train.engine=plain` in fp32, `kernels` with `train.engine=auto`, `bf16` under autocast,
+`compiled` behind `--compile`, `channels-last` plain with images and weights in that layout. They take turns, so
+that a machine that slows down slows all of them; the ratio is taken pair by pair. The time to compile is given
+apart, and peak memory is that of a process of its own. `--cpu-time` counts the CPU's seconds instead of those on
+the wall: with one thread, on a machine that others work on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,11 +24,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core import Streams, device_name
+from edgewise.core import Streams, device_name, peak_memory_bytes
 from edgewise.core.compute import Compute
 from edgewise.core.optimiser import sgd
 from edgewise.core.seeding import seeded
-from edgewise.nn import DropPath, NetworkSpec, build_network
+from edgewise.nn import DropPath, NetworkSpec, build_network, use_engine
+from edgewise.nn.native import library
 from edgewise.spaces import published
 from edgewise.train.forward import TrainingPass
 
@@ -80,6 +86,7 @@ def as_the_authors(options: argparse.Namespace) -> Contender:
 def as_edgewise(options: argparse.Namespace, kind: str) -> Contender:
     """The step of `edgewise train`."""
     network = network_of(options)
+    use_engine(network, "auto" if kind == "kernels" else "plain")
     compute = Compute(options.device, "bf16" if kind == "bf16" else "fp32", compile=kind == "compiled")
     forward = TrainingPass(network, compute, batch_size=options.batch, drops=True)
     if kind == "channels-last":
@@ -106,14 +113,25 @@ class ChannelsLast:
     compiles = False
 
 
-def timed(action: Callable[[], object], device: str) -> float:
+def make(options: argparse.Namespace, kind: str) -> Contender:
+    """A contender by its name."""
+    return as_the_authors(options) if kind == "authors" else as_edgewise(options, kind)
+
+
+def batch_of(options: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    """Images of noise, and labels."""
+    x = torch.randn(options.batch, 3, options.image_size, options.image_size, device=options.device)
+    return x, torch.arange(options.batch, device=options.device) % 10
+
+
+def timed(action: Callable[[], object], device: str, clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds, the device's work included."""
     wait = torch.accelerator.synchronize if torch.device(device).type != "cpu" else lambda: None
     wait()
-    started = time.perf_counter()
+    started = clock()
     action()
     wait()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def calls(contender: Contender, x: Tensor, y: Tensor) -> int:
@@ -121,6 +139,23 @@ def calls(contender: Contender, x: Tensor, y: Tensor) -> int:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         contender.step(x, y)
     return sum(event.count for event in profile.key_averages() if event.key.startswith("aten::"))
+
+
+def peak(kind: str, options: argparse.Namespace) -> float:
+    """GB, of a fresh process that does two steps."""
+    words = [sys.executable, "-m", "benchmarks.training", "--child", kind]
+    for name in ("genotype", "device", "batch", "channels", "layers", "image_size", "threads"):
+        words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def child(options: argparse.Namespace) -> None:
+    """Peak memory of one kind, in a process of its own."""
+    contender, (x, y) = make(options, options.child), batch_of(options)
+    for _ in range(2):
+        contender.step(x, y)
+    print(json.dumps(peak_memory_bytes(options.device) / 1e9))
 
 
 def parse() -> argparse.Namespace:
@@ -136,6 +171,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--compile", action="store_true", help="compile one as well: minutes on a CPU")
     parser.add_argument("--channels-last", action="store_true", help="one in channels-last layout as well")
+    parser.add_argument("--cpu-time", action="store_true", help="count the CPU's seconds, not the wall's")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -143,26 +180,31 @@ def main() -> None:
     """Measures and prints."""
     options = parse()
     torch.set_num_threads(options.threads)
-    kinds = ["authors", "edgewise", "bf16"]
+    if options.child:
+        child(options)
+        return
+    kinds = ["authors", "plain", "kernels", "bf16"]
     kinds += ["compiled"] * options.compile + ["channels-last"] * options.channels_last
-    x = torch.randn(options.batch, 3, options.image_size, options.image_size, device=options.device)
-    y = torch.arange(options.batch, device=options.device) % 10
-    contenders = {k: as_the_authors(options) if k == "authors" else as_edgewise(options, k) for k in kinds}
+    contenders, (x, y) = {kind: make(options, kind) for kind in kinds}, batch_of(options)
     first = {k: timed(lambda c=c: c.step(x, y), options.device) for k, c in contenders.items()}
+    clock = time.process_time if options.cpu_time else time.perf_counter
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(options.rounds):
         for kind, contender in contenders.items():
-            times[kind].append(timed(lambda c=contender: c.step(x, y), options.device))
+            times[kind].append(timed(lambda c=contender: c.step(x, y), options.device, clock))
     print(f"{device_name(options.device)}, {options.threads} threads, torch {torch.__version__}")
     print(f"{options.genotype}, C {options.channels}, {options.layers} layers, ", end="")
-    print(f"{options.image_size} px, batch {options.batch}, auxiliary head, drop-path {DROP}")
+    print(f"{options.image_size} px, batch {options.batch}, auxiliary head, drop-path {DROP}", end="")
+    print(f"; kernels: {'compiled' if library() is not None else 'none'}", end="")
+    print("; CPU seconds" if options.cpu_time else "")
     for kind in kinds:
         rates = [options.batch / seconds for seconds in times[kind]]
         ratios = [a / b for a, b in zip(times["authors"], times[kind], strict=True)]
         print(
             f"{kind:<13} {statistics.median(rates):6.1f} images/s (median; {min(rates):.1f} to {max(rates):.1f}, "
             f"n {len(rates)}), {statistics.median(ratios):.2f} times as fast as the authors' step; "
-            f"first step {first[kind]:.1f} s; {calls(contenders[kind], x, y):,} operator calls",
+            f"first step {first[kind]:.1f} s; peak {peak(kind, options):.2f} GB; "
+            f"{calls(contenders[kind], x, y):,} operator calls",
             flush=True,
         )
 

@@ -268,7 +268,7 @@ NETWORKS = [
     ),
     plant(
         "average pooling counts the padding",
-        "nn/operations.py",
+        "nn/on_engine.py",
         "count_include_pad=False",
         "count_include_pad=True",
         f"{PINNED}[darts]",

@@ -1,4 +1,4 @@
-"""Mistakes in how the kernels of mixed cells are used: each gives a supernet that trains, and is another."""
+"""Mistakes in the kernels and in how they are used: each gives a network that trains, and is another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from tests.mutations.mutation import plant
 
 NATIVE = "tests/nn/test_native.py::test_"
 SAME = NATIVE + "logits_gradients_and_statistics_are_those_of_the_plain_supernet"
+ON_KERNELS = "tests/nn/test_trained_on_kernels.py::test_"
+TRAINED = ON_KERNELS + "outputs_gradients_and_statistics_of_depthwise_convolutions_are_those_of_the_modules"
+PLAIN = "tests/nn/test_trained_on_kernels.py::TestPlainInstead::"
 
 NATIVE_KERNELS = [
     plant(
@@ -49,5 +52,110 @@ NATIVE_KERNELS = [
         "if torch.is_grad_enabled():",
         "if False:",
         NATIVE + "a_second_derivative_is_refused_instead_of_wrong",
+    ),
+    plant(
+        "trainings' kernels take batch statistics for constants in the backward pass",
+        "nn/native/affine.py",
+        "b = -a * norms.rstd * dgamma / self.count",
+        "b = np.zeros_like(a)",
+        TRAINED,
+    ),
+    plant(
+        "trainings' kernels leave a batch norm's scale out of the way back",
+        "nn/native/affine.py",
+        "norms, a = self.norms, self.affine.scale",
+        "norms, a = self.norms, self.norms.rstd",
+        TRAINED,
+    ),
+    plant(
+        "the second pair of a separable convolution hears the first without its batch norm's scale and shift",
+        "nn/native/separable.py",
+        "into = batch.affine",
+        "into = batch.norms.affine",
+        TRAINED,
+    ),
+    plant(
+        "both grids of a factorised reduction are the same",
+        "nn/native/pointwise.h",
+        "const int64_t at = i * p.stride + grid;\n        const T* row = x + (c * p.h + at) * p.w + grid;",
+        "const int64_t at = i * p.stride;\n        const T* row = x + (c * p.h + at) * p.w;",
+        ON_KERNELS + "outputs_gradients_and_statistics_of_the_others_are_those_of_the_modules",
+    ),
+    plant(
+        "variances are taken from plain sums of squares and lose digits where a mean is far from zero",
+        "nn/native/vectors.h",
+        "const T mean = sum / T(size);",
+        "const T mean = 0;",
+        ON_KERNELS + "in_float32_the_kernels_are_as_close_to_float64_as_the_modules_are",
+    ),
+    plant(
+        "average pools count the padding",
+        "nn/native/terms.h",
+        "return T(1) / T(std::min(i + 2, size) - std::max<int64_t>(i - 1, 0));",
+        "return T(1) / T(3);",
+        ON_KERNELS + "outputs_gradients_and_statistics_of_the_others_are_those_of_the_modules",
+    ),
+    plant(
+        "the kernels run although somebody listens to a part",
+        "nn/on_engine.py",
+        "and not any(map(_has_hooks, parts))",
+        "and True",
+        PLAIN + "test_where_somebody_listens_to_a_part",
+    ),
+    plant(
+        "the kernels know one process's images where batch norms know all",
+        "nn/on_engine.py",
+        "and all(type(part) is kind for part, kind in zip(parts, kinds, strict=True))",
+        "and all(isinstance(part, nn.Module) for part, kind in zip(parts, kinds, strict=True))",
+        PLAIN + "test_where_a_part_is_another_one",
+    ),
+    plant(
+        "the kernels record statistics in frozen passes of a derived network",
+        "nn/native/affine.py",
+        "        and norm.track_running_stats\n",
+        "",
+        PLAIN + "test_within_frozen_statistics",
+    ),
+    plant(
+        "the kernels use the batch's statistics when a derived network is tested",
+        "nn/on_engine.py",
+        "            and self.training\n",
+        "",
+        ON_KERNELS + "all_kernels_run_in_a_network_on_auto_and_none_in_evaluation_or_plain",
+    ),
+    plant(
+        "trainings ignore the engine they are told",
+        "train/task.py",
+        '"plain" if compute.compiles else settings.engine',
+        '"auto"',
+        "tests/train/test_engines.py::test_trainings_are_on_auto_unless_they_are_told_otherwise_or_compiled",
+    ),
+    plant(
+        "trainings' kernels read images of another layout as if they were contiguous",
+        "nn/native/affine.py",
+        "        and x.is_contiguous()\n",
+        "",
+        PLAIN + "test_for_inputs_of_another_kind",
+    ),
+    plant(
+        "trainings' kernels can be differentiated twice, wrongly",
+        "nn/native/affine.py",
+        "if torch.is_grad_enabled():",
+        "if False:",
+        PLAIN + "test_but_a_second_derivative_is_refused_instead_of_wrong",
+    ),
+    plant(
+        "trainings' kernels make an average of one value without saying that it has no variance",
+        "nn/native/affine.py",
+        "        and x.shape[0] * pixels > 1\n",
+        "",
+        PLAIN + "test_and_one_value_a_channel_is_refused_as_ever",
+    ),
+    plant(
+        "trainings' kernels record a plain mean of statistics as a moving one",
+        "nn/native/affine.py",
+        "        and norm.momentum is not None\n",
+        "",
+        PLAIN + "test_where_running_statistics_are_a_plain_mean",
     ),
 ]

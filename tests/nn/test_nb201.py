@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from edgewise.core.errors import ConfigError, GenotypeError
 from edgewise.methods import ArchParameters, Softmax
 from edgewise.nn import (
+    AveragePool,
     Hooks,
     Mixture,
     NB201Network,
@@ -356,7 +357,7 @@ def test_no_batch_norm_of_a_searched_cell_has_an_affine_part_and_none_stands_beh
     inside = norms(net.stages)
     assert len(inside) == 3 * 6 * 2
     assert not any(norm.affine for norm in inside)
-    assert type(net.stages[0][0].edges[0].mixed.operations[str(POOL)]) is nn.AvgPool2d  # type: ignore[index]
+    assert type(net.stages[0][0].edges[0].mixed.operations[str(POOL)]) is AveragePool  # type: ignore[index]
 
 
 def norms(module: nn.Module) -> list[nn.BatchNorm2d]:

@@ -21,7 +21,7 @@ from edgewise.methods.schedule import Moment
 from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages
-from edgewise.nn import Engine, Memory
+from edgewise.nn import Engine, Memory, NetworkEngine
 
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
@@ -95,6 +95,9 @@ class TrainSettings:
         clip: largest gradient norm.
         auxiliary: weight of the auxiliary head's loss; 0 for no head, as space nb201 needs it.
         drop_path: probability at the end; rises linearly from 0.
+        engine: "auto" trains separable and dilated convolutions on kernels of their own where there are any (the
+            CPU, with a compiler, uncompiled, one process); "plain" on PyTorch's operations. Same numbers, rounding
+            aside.
 
     Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.
     """
@@ -110,6 +113,7 @@ class TrainSettings:
     clip: Positive = 5.0
     auxiliary: NotNegative = 0.4
     drop_path: Share = 0.3
+    engine: NetworkEngine = "auto"
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from edgewise.nn.build import AnyNetwork, AnySupernet, build_network, build_supe
 from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
 from edgewise.nn.drop_path import BranchCounter, DrawnDropPath, DropPath
-from edgewise.nn.engine import Engine
+from edgewise.nn.engine import Engine, NetworkEngine
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.hooks import NO_HOOKS, EdgeHook, Hooks, OperationHook
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffle
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.nb201 import NB201Network, NB201Supernet, ReductionBlock, stage_lengths
 from edgewise.nn.network import Network, NetworkSpec
+from edgewise.nn.on_engine import AveragePool, PointwiseConv, SeparableConv, use_engine
 from edgewise.nn.operations import OPERATIONS, operation
 from edgewise.nn.recompute import Memory
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
@@ -26,6 +27,7 @@ __all__ = [
     "AnyNetwork",
     "AnySupernet",
     "AuxiliaryHead",
+    "AveragePool",
     "BranchCounter",
     "Cost",
     "DerivedCell",
@@ -41,12 +43,15 @@ __all__ = [
     "NB201Network",
     "NB201Supernet",
     "Network",
+    "NetworkEngine",
     "NetworkSpec",
     "OperationHook",
     "PartialChannelEdge",
+    "PointwiseConv",
     "ReductionBlock",
     "ResidualNetwork",
     "SearchCell",
+    "SeparableConv",
     "Stem",
     "StemName",
     "Supernet",
@@ -69,4 +74,5 @@ __all__ = [
     "spread",
     "stage_lengths",
     "synchronise",
+    "use_engine",
 ]

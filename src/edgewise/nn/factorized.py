@@ -6,8 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgewise.nn.native.affine import can_train
+from edgewise.nn.native.pointwise import train_pointwise
+from edgewise.nn.on_engine import OnEngine
 
-class FactorizedReduction(nn.Module):
+
+class FactorizedReduction(OnEngine):
     """ReLU, two 1x1 convolutions with stride 2 on grids that are shifted by one pixel, concatenated, BN.
 
     The convolutions are computed as "subsample, then a matrix product". That is the same arithmetic; PyTorch
@@ -33,6 +37,12 @@ class FactorizedReduction(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, channels_in, H, W] to [B, channels_out, ceil(H / 2), ceil(W / 2)]."""
+        parts = (self.activation, *self.halves, self.norm)
+        if self.replaceable(parts, (nn.ReLU, Pointwise, Pointwise, nn.BatchNorm2d)):
+            weights = [half.weight for half in self.halves]
+            pixels = -(-x.shape[2] // 2) * -(-x.shape[3] // 2)
+            if can_train([self.norm], weights, x, pixels=pixels):  # type: ignore[arg-type]
+                return train_pointwise(weights, self.norm, x)  # type: ignore[arg-type]
         x = self.activation(x)
         shifted = F.pad(x[:, :, 1:, 1:], (0, x.shape[3] % 2, 0, x.shape[2] % 2))
         grids = (x[:, :, ::2, ::2], shifted[:, :, ::2, ::2])

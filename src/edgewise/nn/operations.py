@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from edgewise.core.errors import GenotypeError
 from edgewise.nn.factorized import FactorizedReduction, Pointwise
 from edgewise.nn.noise import Noise
+from edgewise.nn.on_engine import AveragePool, PointwiseConv, SeparableConv
 
 
 class Zero(nn.Module):
@@ -56,7 +57,8 @@ def relu_conv_norm(
     )
     if kernel == 1 and stride > 1:
         convolution = (Subsample(stride), Pointwise(channels_in, channels_out))
-    return nn.Sequential(nn.ReLU(), *convolution, nn.BatchNorm2d(channels_out, affine=affine))
+    made = PointwiseConv if kernel == 1 and stride == 1 and not bias else nn.Sequential
+    return made(nn.ReLU(), *convolution, nn.BatchNorm2d(channels_out, affine=affine))
 
 
 def _separable(channels: int, kernel: int, stride: int, *, dilation: int, affine: bool) -> list[nn.Module]:
@@ -77,15 +79,15 @@ def _separable(channels: int, kernel: int, stride: int, *, dilation: int, affine
     ]
 
 
-def separable_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Sequential:
+def separable_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> SeparableConv:
     """Twice ReLU, depthwise convolution, pointwise convolution, batch norm; the stride is in the first."""
     first = _separable(channels, kernel, stride, dilation=1, affine=affine)
-    return nn.Sequential(*first, *_separable(channels, kernel, 1, dilation=1, affine=affine))
+    return SeparableConv(*first, *_separable(channels, kernel, 1, dilation=1, affine=affine))
 
 
-def dilated_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Sequential:
+def dilated_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> SeparableConv:
     """ReLU, depthwise convolution with dilation 2, pointwise convolution, batch norm."""
-    return nn.Sequential(*_separable(channels, kernel, stride, dilation=2, affine=affine))
+    return SeparableConv(*_separable(channels, kernel, stride, dilation=2, affine=affine))
 
 
 def factored_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.Sequential:
@@ -138,7 +140,7 @@ OPERATIONS: dict[str, Builder] = {
     "max_pool_3x3": _max_pool(3),
     "max_pool_5x5": _max_pool(5),
     "max_pool_7x7": _max_pool(7),
-    "avg_pool_3x3": lambda channels, stride, affine: nn.AvgPool2d(3, stride, padding=1, count_include_pad=False),
+    "avg_pool_3x3": lambda channels, stride, affine: AveragePool(stride),
     "skip_connect": _skip,
     "sep_conv_3x3": _of_kernel(separable_conv, 3),
     "sep_conv_5x5": _of_kernel(separable_conv, 5),

@@ -15,7 +15,7 @@ from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Splits
 from edgewise.methods import TrainSettings
 from edgewise.methods.schedule import cosine
-from edgewise.nn import DropPath, synchronise
+from edgewise.nn import DropPath, synchronise, use_engine
 from edgewise.train.forward import TrainingPass
 
 
@@ -55,6 +55,7 @@ class TrainTask:
         self.device = str(compute.device)
         self.streams = Streams(seed)
         self.network = synchronise(network.to(compute.device), compute.processes)
+        use_engine(self.network, "plain" if compute.compiles else settings.engine)
         images = splits.train
         batch_size = min(settings.batch_size, len(images))
         self._forward = TrainingPass(self.network, compute, batch_size=batch_size, drops=settings.drop_path > 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from edgewise.core.transfer import to_device
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge
 from edgewise.nn.operations import Zero
@@ -149,8 +150,8 @@ class Plan:
     def to(self, device: torch.device) -> Plan:
         """The plan with its tensors on a device."""
         if self.places.device != device:
-            self.places = self.places.to(device, non_blocking=True)
-            self.order = self.order.to(device, non_blocking=True)
+            self.places = to_device(self.places, device)
+            self.order = to_device(self.order, device)
         return self
 
     def weights(

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from edgewise.nn.native.addends import Coefficients
 from edgewise.nn.native.cell import Made, Pass
-from edgewise.nn.native.kernels import Convolutions, Norms, Shape, Upstream, View
+from edgewise.nn.native.kernels import Convolutions, Norms, Shape, View
 from edgewise.nn.native.plan import Source
+from edgewise.nn.native.upstream import Upstream
 
 Affine = tuple[np.ndarray, np.ndarray, np.ndarray]
 Row = tuple[View, np.ndarray, Affine]
@@ -187,7 +188,7 @@ class Backward:
             Shape(made.shape.n, c, ho, wo, 1, max(stage.pad for stage in seconds)),
             View.of(made.y1),
             c * ho * wo,
-            made.norms1,
+            made.norms1.affine,
             made.second,
             made.y2,
             self._upstream(rows, self.coefficients.samples_of([branch.edge for branch in source.doubles])),

@@ -5,8 +5,8 @@
 namespace edgewise {
 
 template <class T>
-void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* mean,
-                      const double* rstd, int64_t nb, const int64_t* k, const int64_t* dilation,
+void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* scale,
+                      const double* shift, int64_t nb, const int64_t* k, const int64_t* dilation,
                       const int64_t* dw, const int64_t* pw, T* y, double* sums) {
   const int64_t out_plane = p.ho * p.wo;
   std::vector<Taps> taps;
@@ -23,44 +23,32 @@ void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_str
       for (int64_t b = 0; b < nb; ++b) {
         if (b == 0 || branch_stride) {
           const int64_t at = branch_stride ? b * p.c : 0;
-          input_planes(p, x + n * xss + b * branch_stride, mean ? mean + at : nullptr, rstd ? rstd + at : nullptr,
-                       flat);
+          input_planes(p, x + n * xss + b * branch_stride, scale ? scale + at : nullptr,
+                       shift ? shift + at : nullptr, flat);
         }
         depthwise(p, taps[b], flat, reinterpret_cast<const T*>(dw[b]), d, in);
         product(reinterpret_cast<const T*>(pw[b]), p.c, 1, p.c, p.c, d + p.origin(), p.plane, out + p.origin(),
                 p.plane, p.length);
         for (int64_t c = 0; c < p.c; ++c) {
           T* to = y + ((n * nb + b) * p.c + c) * out_plane;
-          double sum = 0, squares = 0;
           for (int64_t h = 0; h < p.ho; ++h) {
             const T* row = out + c * p.plane + p.origin() + h * p.s;
-            T part = 0, part2 = 0;
-            for (int64_t w = 0; w < p.wo; ++w) {
-              const T v = row[w];
-              to[h * p.wo + w] = v;
-              part += v;
-              part2 += v * v;
-            }
-            sum += part;
-            squares += part2;
+            std::copy(row, row + p.wo, to + h * p.wo);
           }
           double* s = sums + ((n * nb + b) * p.c + c) * 2;
-          s[0] = sum;
-          s[1] = squares;
+          s[0] = s[1] = 0;
+          moments(to, out_plane, s);
         }
       }
     }
   }
 }
 
-// One upstream gradient of a branch: dy = a * g + b * y + d, with a times the sample's factor, into a flat plane whose pads stay zero.
+// One upstream gradient of a branch: dy = a * g + b * y + d, into a flat plane whose pads stay zero.
 template <class T>
 void upstream(const Plan& p, const T* g, const T* y, T a, T b, T d, T* flat) {
-  for (int64_t h = 0; h < p.ho; ++h) {
-    T* row = flat + p.origin() + h * p.s;
-    const T *gr = g + h * p.wo, *yr = y + h * p.wo;
-    for (int64_t w = 0; w < p.wo; ++w) row[w] = a * gr[w] + b * yr[w] + d;
-  }
+  for (int64_t h = 0; h < p.ho; ++h)
+    combine(g + h * p.wo, y + h * p.wo, a, b, d, p.wo, flat + p.origin() + h * p.s);
 }
 
 // du[phase] += transposed depthwise convolution of dd, over whole phase planes.
@@ -81,43 +69,55 @@ void depthwise_back(const Plan& p, const Taps& taps, const T* dd, const T* k, T*
   }
 }
 
+// One row of what comes back to x, of every `every`-th pixel: du where the ReLU was open.
+template <class T>
+void fold_row(const T* __restrict du, const T* __restrict u, int64_t size, int64_t every, T* __restrict dx,
+              bool add) {
+  for (int64_t w = 0; w < size; ++w) {
+    const T v = u[w] > T(0) ? du[w] : T(0);
+    dx[w * every] = add ? dx[w * every] + v : v;
+  }
+}
+
 // Adds du where the ReLU was open to dx, or writes it and its sums.
 template <class T>
 void fold(const Plan& p, const T* du, const T* u, const T* x, T* dx, bool write, double* sums) {
-  double sum = 0, inner = 0;
   for (int64_t h = 0; h < p.h; ++h) {
-    T part = 0, part2 = 0;
-    for (int64_t w = 0; w < p.w; ++w) {
-      int64_t at = p.origin();
-      if (p.stride == 1)
-        at += h * p.s + w;
+    T* row = dx + h * p.w;
+    if (p.stride == 1) {
+      const int64_t at = p.origin() + h * p.s;
+      if (write)
+        fold_row(du + at, u + at, p.w, 1, row, false);
       else
-        at += ((h % 2) * 2 + w % 2) * p.plane + (h / 2) * p.s + w / 2;
-      const T v = u[at] > T(0) ? du[at] : T(0);
-      const int64_t i = h * p.w + w;
-      if (write) {
-        dx[i] = v;
-        part += v;
-        part2 += v * x[i];
-      } else {
-        dx[i] += v;
-      }
+        fold_row(du + at, u + at, p.w, 1, row, true);
+    } else {
+      const int64_t at = (h % 2) * 2 * p.plane + p.origin() + (h / 2) * p.s;
+      fold_row(du + at, u + at, (p.w + 1) / 2, 2, row, !write);
+      fold_row(du + at + p.plane, u + at + p.plane, p.w / 2, 2, row + 1, !write);
+    }
+  }
+  if (!write) return;
+  double sum = 0, inner = 0;
+  for (int64_t start = 0; start < p.h * p.w; start += 64) {
+    const int64_t end = std::min<int64_t>(start + 64, p.h * p.w);
+    T part = 0, part2 = 0;
+    for (int64_t i = start; i < end; ++i) {
+      part += dx[i];
+      part2 += dx[i] * x[i];
     }
     sum += part;
     inner += part2;
   }
-  if (write) {
-    sums[0] = sum;
-    sums[1] = inner;
-  }
+  sums[0] = sum;
+  sums[1] = inner;
 }
 
 template <class T>
-void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* mean,
-                       const double* rstd, int64_t nb, const int64_t* k, const int64_t* dilation, const int64_t* dw,
-                       const int64_t* pw, const T* y, const int64_t* g, const int64_t* gss, const int64_t* gch,
-                       const double* a, const double* b_, const double* d_, const double* samples,
-                       const int64_t* ddw, const int64_t* dpw, T* dx, int64_t dxss, double* sums) {
+void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* scale,
+                       const double* shift, int64_t nb, const int64_t* k, const int64_t* dilation,
+                       const int64_t* dw, const int64_t* pw, const T* y, const int64_t* g, const int64_t* gss,
+                       const int64_t* gch, const double* a, const double* b_, const double* d_,
+                       const double* samples, const int64_t* ddw, const int64_t* dpw, T* dx, int64_t dxss, double* sums) {
   const int64_t out_plane = p.ho * p.wo, in_plane = p.h * p.w;
   const bool weights = ddw != nullptr, shared = branch_stride == 0;
   std::vector<Taps> taps;
@@ -148,7 +148,7 @@ void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_st
         const T* xb = x + n * xss + b * branch_stride;
         if (b == 0 || !shared) {
           const int64_t at = shared ? 0 : b * p.c;
-          input_planes(p, xb, mean ? mean + at : nullptr, rstd ? rstd + at : nullptr, flat);
+          input_planes(p, xb, scale ? scale + at : nullptr, shift ? shift + at : nullptr, flat);
           std::fill(du, du + du_size, T(0));
         }
         const T* kb = reinterpret_cast<const T*>(dw[b]);

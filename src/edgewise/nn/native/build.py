@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 LOG = logging.getLogger(__name__)
-SOURCES = ("flat.h", "branches.h", "terms.h", "cell.cpp")
+SOURCES = ("vectors.h", "flat.h", "branches.h", "pointwise.h", "terms.h", "cell.cpp")
 # No -ffast-math: NaN and infinity must stay what they are. Sums may be reordered.
 FLAGS = (
     *("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),
@@ -30,14 +30,14 @@ def library() -> ctypes.CDLL | None:
         return None
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if compiler is None:
-        LOG.info("no C++ compiler: the supernet runs on PyTorch's own operations (slower on a CPU, same results)")
+        LOG.info("no C++ compiler: networks run on PyTorch's own operations (slower on a CPU, same results)")
         return None
     try:
         return ctypes.CDLL(str(_compiled(compiler)))
     except (OSError, subprocess.SubprocessError) as error:
         reason = getattr(error, "stderr", None) or str(error)
         LOG.info(
-            "the kernels could not be compiled (%s): the supernet runs on PyTorch's own operations",
+            "the kernels could not be compiled (%s): networks run on PyTorch's own operations",
             reason.strip().splitlines()[-1] if reason.strip() else type(error).__name__,
         )
         return None

@@ -161,7 +161,7 @@ class Pass:
             made.second = Convolutions.of([(*stage.weights, stage.dilation) for stage in seconds])
             made.y2 = y2 = new_empty(n, len(doubles) * c, ho, wo)
             inner = Shape(n, c, ho, wo, 1, max(stage.pad for stage in seconds))
-            sums = kernels.branches_forward(inner, View.of(y1), c * ho * wo, made.norms1, made.second, y2)
+            sums = kernels.branches_forward(inner, View.of(y1), c * ho * wo, made.norms1.affine, made.second, y2)
             made.norms2 = self._norms(sums, [stage.norm for stage in seconds], n * ho * wo)
         for b, branch in enumerate(branches):
             y, norms = (made.y1, made.norms1) if b >= len(doubles) else (made.y2, made.norms2)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from edgewise.nn.changes import NO_CHANGES, Changes
-from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.native.addends import Layout
 from edgewise.nn.native.build import library
 from edgewise.nn.native.function import CellCall, CellFunction
 from edgewise.nn.native.plan import KNOWN, SKIP, sources
 from edgewise.spaces.space import CellSpace
+
+if TYPE_CHECKING:
+    from edgewise.nn.mixed import PartialChannelEdge
 
 DTYPES = (torch.float32, torch.float64)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from edgewise.nn.native.build import library
+from edgewise.nn.native.upstream import Upstream
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class Shape:
         return np.array([self.n, self.c, self.h, self.w, self.stride, self.pad], dtype=np.int64)
 
 
+class Scaling(NamedTuple):
+    """scale * x + shift, float64 [branches * channels]."""
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+
 @dataclass(frozen=True)
 class Norms:
     """Mean and 1 / standard deviation, float64 [branches * channels]."""
@@ -64,6 +72,11 @@ class Norms:
         """Those of one branch."""
         own = slice(branch * channels, (branch + 1) * channels)
         return Norms(self.mean[own], self.rstd[own])
+
+    @property
+    def affine(self) -> Scaling:
+        """What these norms do, without a scale and a shift of their own."""
+        return Scaling(self.rstd, -self.mean * self.rstd)
 
 
 @dataclass(frozen=True)
@@ -88,29 +101,6 @@ class Convolutions:
         )
 
 
-@dataclass(frozen=True)
-class Upstream:
-    """What reaches each branch from behind: dy = a * g + b * y + d.
-
-    Args:
-        address: of g, a branch each.
-        stride: between samples of g, a branch each.
-        channel: [branches * channels], where each channel's plane lies in g.
-        a: [branches * channels], as b and d.
-        b: see a.
-        d: see a.
-        samples: [branches, N], what a is multiplied with for each sample; None for 1.
-    """
-
-    address: np.ndarray
-    stride: np.ndarray
-    channel: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    d: np.ndarray
-    samples: np.ndarray | None
-
-
 class Kernels:
     """The kernels for one type of numbers.
 
@@ -124,25 +114,25 @@ class Kernels:
         self._suffix = {torch.float32: "f32", torch.float64: "f64"}[dtype]
         self._library = found
 
-    def _call(self, name: str, *arguments: int | float | np.ndarray | None) -> None:
+    def call(self, name: str, *arguments: int | float | np.ndarray | None) -> None:
+        """Calls a kernel by its name in cell.cpp; tables must be contiguous and writable."""
         function = getattr(self._library, f"{name}_{self._suffix}")
         function.restype = None
         function(*[_argument(value) for value in arguments])
 
     def branches_forward(
-        self, shape: Shape, x: View, branch_stride: int, norms: Norms | None, weights: Convolutions, y: Tensor
+        self, shape: Shape, x: View, branch_stride: int, affine: Scaling | None, weights: Convolutions, y: Tensor
     ) -> np.ndarray:
-        """ReLU (after the norms), depthwise and pointwise convolution of every branch.
+        """ReLU (of affine(x), where given), depthwise and pointwise convolution of every branch.
 
         Returns:
             float64 [N, branches * C, 2]: sums and sums of squares of every plane of y [N, branches * C, H', W'].
         """
         nb = len(weights.k)
         sums = np.empty((shape.n, nb * shape.c, 2))
-        mean, rstd = (None, None) if norms is None else (norms.mean, norms.rstd)
-        self._call(
+        self.call(
             "branches_forward",
-            *(shape.table(), x.address, x.stride, branch_stride, mean, rstd),
+            *(shape.table(), x.address, x.stride, branch_stride, *(affine or (None, None))),
             *(nb, weights.k, weights.dilation, weights.dw, weights.pw, y.data_ptr(), sums),
         )
         return sums
@@ -152,7 +142,7 @@ class Kernels:
         shape: Shape,
         x: View,
         branch_stride: int,
-        norms: Norms | None,
+        affine: Scaling | None,
         weights: Convolutions,
         y: Tensor,
         upstream: Upstream,
@@ -167,10 +157,9 @@ class Kernels:
         """
         nb = len(weights.k)
         sums = np.empty((shape.n, nb * shape.c, 2)) if branch_stride else None
-        mean, rstd = (None, None) if norms is None else (norms.mean, norms.rstd)
-        self._call(
+        self.call(
             "branches_backward",
-            *(shape.table(), x.address, x.stride, branch_stride, mean, rstd),
+            *(shape.table(), x.address, x.stride, branch_stride, *(affine or (None, None))),
             *(nb, weights.k, weights.dilation, weights.dw, weights.pw, y.data_ptr()),
             *(upstream.address, upstream.stride, upstream.channel),
             *(upstream.a, upstream.b, upstream.d, upstream.samples),
@@ -196,7 +185,7 @@ class Kernels:
 
         planes is (N, C, H * W); without samples they count 1.
         """
-        self._call(
+        self.call(
             "weighted_sum",
             *planes,
             *(len(terms), _addresses(terms), _strides(terms), channels, np.ascontiguousarray(a, np.float64)),
@@ -214,7 +203,7 @@ class Kernels:
     ) -> np.ndarray:
         """float64 [terms + 1, C]: the sum of g * term over samples [N] and pixels; last, the sum of g."""
         sums = np.empty((len(terms) + 1, planes[1]))
-        self._call(
+        self.call(
             "term_dots",
             *planes,
             *(g.address, g.stride, g_channels, len(terms), _addresses(terms), _strides(terms), channels),
@@ -225,7 +214,7 @@ class Kernels:
     def pools_forward(self, shape: Shape, x: View, top: Tensor | None, mean: Tensor | None) -> np.ndarray:
         """3x3 max and average pool; returns float64 [N, C, 4], sums and sums of squares of both."""
         sums = np.empty((shape.n, shape.c, 4))
-        self._call(
+        self.call(
             "pools_forward",
             *(shape.n, shape.c, shape.h, shape.w, shape.stride, x.address, x.stride),
             *(_address(top), _address(mean), sums),
@@ -234,7 +223,7 @@ class Kernels:
 
     def pools_backward(self, shape: Shape, x: View, top: Tensor | None, mean: Tensor | None, dx: View) -> None:
         """Adds to dx what the gradients of both pools' outputs make of it."""
-        self._call(
+        self.call(
             "pools_backward",
             *(shape.n, shape.c, shape.h, shape.w, shape.stride, x.address, x.stride),
             *(_address(top), _address(mean), dx.address, dx.stride),
@@ -267,7 +256,7 @@ class Kernels:
             tables = [
                 np.array([getattr(norm, name).data_ptr() for norm in norms], dtype=np.int64) for name in names
             ]
-        self._call(
+        self.call(
             "finish_norms",
             *(sums.shape[0], branches * c * 2, 2, float(count), sums, float(norms[0].eps)),
             *(float(norms[0].momentum or 0.1), branches, c, *tables, mean, rstd),

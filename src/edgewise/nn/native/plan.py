@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.spaces.topology import Topology
+
+if TYPE_CHECKING:
+    from edgewise.nn.mixed import PartialChannelEdge
 
 SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7")
 DILATED = ("dil_conv_3x3", "dil_conv_5x5")

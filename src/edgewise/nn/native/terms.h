@@ -133,6 +133,39 @@ void pools_backward(int64_t n_, int64_t c_, int64_t h, int64_t w, int64_t stride
     }
 }
 
+// 3x3 average pool of every plane with stride 1 and padding 1, the padding not counted; or the gradient of it.
+template <class T>
+void average(int64_t planes, int64_t h, int64_t w, const T* x, T* out, int64_t back) {
+  const auto share = [](int64_t i, int64_t size) {
+    return T(1) / T(std::min(i + 2, size) - std::max<int64_t>(i - 1, 0));
+  };
+  std::vector<T> shares(w);
+  for (int64_t j = 0; j < w; ++j) shares[j] = share(j, w);
+#pragma omp parallel
+  {
+    std::vector<T> sums(w + 2, T(0));
+    T* __restrict mid = sums.data() + 1;
+    const T* __restrict by = shares.data();
+#pragma omp for schedule(static)
+    for (int64_t n = 0; n < planes; ++n)
+      for (int64_t i = 0; i < h; ++i) {
+        std::fill(mid, mid + w, T(0));
+        for (int64_t r = std::max<int64_t>(i - 1, 0); r < std::min(i + 2, h); ++r) {
+          const T* __restrict row = x + (n * h + r) * w;
+          const T weight = back ? share(r, h) : T(1);
+          for (int64_t j = 0; j < w; ++j) mid[j] += weight * row[j];
+        }
+        T* __restrict to = out + (n * h + i) * w;
+        const T weight = back ? T(1) : share(i, h);
+        if (back)
+          for (int64_t j = 0; j < w; ++j) mid[j] *= by[j];
+        for (int64_t j = 0; j < w; ++j) to[j] = weight * (mid[j - 1] + mid[j] + mid[j + 1]);
+        if (!back)
+          for (int64_t j = 0; j < w; ++j) to[j] *= by[j];
+      }
+  }
+}
+
 // Mean and 1 / standard deviation of each channel, and the running statistics, in float64.
 template <class T>
 void finish_norms(int64_t n_, int64_t width, int64_t every, double count, const double* sums, double eps,
