@@ -34,8 +34,8 @@ OUTPUTS = [
     plant(
         "dropout does not scale what it keeps",
         "methods/skips.py",
-        "to_device(kept, out.device, out.dtype) / (1.0 - rate)",
-        "to_device(kept, out.device, out.dtype)",
+        "kept.to(out.dtype) / (1.0 - rate)",
+        "kept.to(out.dtype)",
         HOOKS + "dropout_reaches_skips_of_stride_1_and_nothing_else",
     ),
     plant(

@@ -12,7 +12,6 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from edgewise.core.processes import ALONE, Processes
-from edgewise.core.transfer import to_device
 from edgewise.methods.schedule import Moment
 from edgewise.nn import OperationHook, spread
 from edgewise.nn.hooks import Change, DrawnHook
@@ -61,7 +60,7 @@ class SkipDropout:
             if stride != 1:
                 return None
             kept = processes.drawn(_uniform(generator), shape) >= rate
-            return lambda out: out * to_device(kept, out.device, out.dtype) / (1.0 - rate)
+            return lambda out: out * kept.to(out.dtype) / (1.0 - rate)
 
         return DrawnHook(frozenset({SKIP}), draw)
 
@@ -104,7 +103,7 @@ class OperationNoise:
                 drawn = processes.drawn(_normal(generator), shape)
 
             def disturb(out: Tensor) -> Tensor:
-                noise = to_device(drawn, out.device, out.dtype)
+                noise = drawn.to(out.dtype)
                 if self.mode == "uniform":
                     return out + (scale * math.sqrt(3 * self.factor)) * noise
                 if self.mode == "multiplicative":

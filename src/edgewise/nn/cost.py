@@ -59,7 +59,8 @@ def measure_cost(network: nn.Module, *, image_size: int, in_channels: int) -> Co
             module.register_forward_hook(note)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        ghost(torch.empty(1, in_channels, image_size, image_size, device="meta"))
+        kind = next((weight.dtype for weight in ghost.parameters()), torch.float32)
+        ghost(torch.empty(1, in_channels, image_size, image_size, dtype=kind, device="meta"))
     return Cost(
         count_params(ghost),
         counter.get_total_flops() // 2,

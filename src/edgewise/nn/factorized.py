@@ -64,5 +64,6 @@ class Pointwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, channels_in, H, W] to [B, channels_out, H, W]."""
-        product = torch.bmm(self.weight.flatten(1).expand(len(x), -1, -1), x.flatten(2))
+        # Not len(x): an export would take it for the number of its example, and fix the batch size.
+        product = torch.bmm(self.weight.flatten(1).expand(x.shape[0], -1, -1), x.flatten(2))
         return product.unflatten(2, x.shape[2:])
