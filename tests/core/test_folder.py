@@ -34,6 +34,14 @@ def test_an_empty_folder_and_what_a_killed_start_left_are_taken(tmp_path: Path) 
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 
 
+def test_what_tensorboard_drew_of_a_run_goes_with_the_run(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path):
+        (tmp_path / "tensorboard").mkdir()
+        (tmp_path / "tensorboard" / "events").touch()
+    with RunFolder.create(tmp_path, overwrite=True):
+        assert not (tmp_path / "tensorboard").exists()
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_with_foreign_files_is_refused_and_left_alone(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "thesis.tex").write_text("mine")

@@ -11,6 +11,7 @@ from tests.mutations.planted_memory import MEMORY
 from tests.mutations.planted_native import NATIVE_KERNELS
 from tests.mutations.planted_speed import SPEED, WAITS
 from tests.mutations.planted_stages import STAGED
+from tests.mutations.planted_trackers import TRACKERS
 from tests.mutations.planted_watch import WATCH
 
 BILEVEL = "tests/search/test_bilevel.py::test_"
@@ -563,4 +564,5 @@ MUTATIONS = [
     *WAITS,
     *MEMORY,
     *DISTRIBUTED,
+    *TRACKERS,
 ]

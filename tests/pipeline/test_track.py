@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +17,17 @@ from edgewise.pipeline.track import Tracking
 from edgewise.report.paint import paint_cells
 from edgewise.spaces import cell_name, published
 from tests.pipeline.small import SEED, one_thread, small, trace
+from tests.pipeline.stand_ins import Recorder, Trackio, install
 from tests.pipeline.whole import Whole
 from tests.study.factory import Lines
 
 SHORT = ("search.epochs=2", "search.trace_steps=false", "compare=[]")
 
 
-class Recorder:
-    """A tracker that keeps what it is sent; accelerate's have the same methods."""
-
-    name = "recorder"
-
-    def __init__(self, *, fails_at: str = "") -> None:
-        self.calls: list[tuple[str, Any, int | None]] = []
-        self._fails_at = fails_at
-
-    def _note(self, call: str, values: Any, step: int | None = None) -> None:
-        self.calls.append((call, values, step))
-        if call == self._fails_at:
-            raise ConnectionError("the service is gone")
-
-    def store_init_configuration(self, values: dict[str, Any]) -> None:
-        self._note("begin", values)
-
-    def log(self, values: dict[str, Any], step: int | None = None) -> None:
-        self._note("log", values, step)
-
-    def finish(self) -> None:
-        self._note("finish", None)
-
-
 def search(folder: Path, recorder: Recorder, patch: pytest.MonkeyPatch, lines: Lines | None = None) -> None:
     patch.setattr("edgewise.pipeline.track.check_tracker", lambda name: None)
     patch.setattr("edgewise.pipeline.options.check_tracker", lambda name: None)
-    patch.setattr("edgewise.pipeline.track._open", lambda name, folder: recorder)
+    patch.setattr("edgewise.pipeline.track.open_tracker", lambda name, folder: recorder)
     progress: Any = None if lines is None else _Quiet(lines)
     with one_thread():
         options = Options(seed=SEED, device="cpu", track="mlflow")
@@ -165,18 +140,10 @@ def painted(genotype: dict[str, Any]) -> np.ndarray:
     return paint_cells({cell_name(name): cell for name, cell in genotype["cells"].items()})
 
 
-class Camera(Recorder):
-    """A tracker under some name that also takes pictures, as accelerate's do."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-
-    def log_images(self, values: dict[str, Any], step: int | None = None, **more: Any) -> None:
-        self._note("images", (values, more), step)
+ONE, OTHER = published("PC_DARTS_cifar").to_dict(), published("DARTS_V2").to_dict()
 
 
-def send(tracker: Camera, *genotypes: dict[str, Any], final: dict[str, Any] | None = None) -> None:
+def send(tracker: Recorder, *genotypes: dict[str, Any], final: dict[str, Any] | None = None) -> None:
     """Sends epochs with these cells, then the end."""
     tracking = Tracking(tracker, Lines())  # type: ignore[arg-type]
     for epoch, genotype in enumerate(genotypes):
@@ -184,58 +151,34 @@ def send(tracker: Camera, *genotypes: dict[str, Any], final: dict[str, Any] | No
     tracking.finish({}, final)
 
 
-ONE, OTHER = published("PC_DARTS_cifar").to_dict(), published("DARTS_V2").to_dict()
-
-
 def test_cells_are_pictured_when_they_change_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker = camera("wandb", monkeypatch)
+    install(monkeypatch)
+    tracker = Trackio()
     send(tracker, ONE, ONE, OTHER, OTHER, final=ONE)
-    sent = [(values, step) for call, values, step in tracker.calls if call == "images"]
+    sent = [(values["cells"], step) for call, values, step in tracker.calls if call == "log" and "cells" in values]
     assert [step for _, step in sent] == [1, 3, 4]
-    for (values, _), genotype in zip(sent, (ONE, OTHER, ONE), strict=True):
-        assert np.array_equal(values[0]["cells"][0], painted(genotype))
-
-
-def camera(name: str, patch: pytest.MonkeyPatch) -> Camera:
-    """A tracker that stands in for a package's own."""
-    patch.setitem(sys.modules, name, types.SimpleNamespace(Image=lambda picture: ("image", picture)))
-    return Camera(name)
+    for ((_, picture), _), genotype in zip(sent, (ONE, OTHER, ONE), strict=True):
+        assert np.array_equal(picture, painted(genotype))
 
 
 def test_final_cells_that_were_pictured_are_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker = camera("wandb", monkeypatch)
+    install(monkeypatch)
+    tracker = Trackio()
     send(tracker, ONE, final=ONE)
-    assert [call for call, _, _ in tracker.calls] == ["log", "images", "finish"]
-
-
-def test_mlflow_gets_a_file_for_each_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[np.ndarray, str]] = []
-    package = types.SimpleNamespace(log_image=lambda picture, name: sent.append((picture, name)))
-    monkeypatch.setitem(sys.modules, "mlflow", package)
-    send(Camera("mlflow"), ONE, OTHER)
-    assert [name for _, name in sent] == ["cells/epoch-0001.png", "cells/epoch-0002.png"]
-    assert np.array_equal(sent[1][0], painted(OTHER))
-
-
-def test_trackio_gets_an_image_of_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker = camera("trackio", monkeypatch)
-    send(tracker, ONE)
-    ((kind, picture), step) = next(
-        (values["cells"], step) for call, values, step in tracker.calls if call == "log" and "cells" in values
-    )
-    assert (kind, step) == ("image", 1)
-    assert np.array_equal(picture, painted(ONE))
+    assert [(call, list(values or ())) for call, values, _ in tracker.calls] == [
+        ("log", []), ("log", ["cells"]), ("finish", [])
+    ]  # fmt: skip
 
 
 def test_a_tracker_without_pictures_gets_none() -> None:
-    plain = Camera("recorder")
+    plain = Recorder()
     send(plain, ONE)
     assert [call for call, _, _ in plain.calls] == ["log", "finish"]
 
 
 def test_a_picture_that_fails_is_named_once_and_ends_nothing() -> None:
     recorder, lines = Recorder(), Lines()
-    recorder.name = "wandb"
+    recorder.name = "tensorboard"
     tracking = Tracking(recorder, lines)  # type: ignore[arg-type]
     tracking.cells(ONE)
     tracking.cells(OTHER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ NETWORK = "network.safetensors"
 ONNX = "network.onnx"
 RESULTS = "results.json"
 REPORT = "report.html"
+TENSORBOARD = "tensorboard"
 LOCK = ".lock"
 # The checkpoint goes first when a run is cleared away: what is left of a half-cleared run must not be resumed.
 _CONTENTS = (CHECKPOINT, TRACE, TIMINGS, RESULTS, GENOTYPE, SUPERNET, NETWORK, ONNX, REPORT, RECIPE)
@@ -267,3 +269,5 @@ def _clear(path: Path, *, overwrite: bool) -> None:
             (path / name).unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"{path / name} can't be removed ({error.strerror})") from error
+    # What it has left would be drawn together with the new run.
+    shutil.rmtree(path / TENSORBOARD, ignore_errors=True)

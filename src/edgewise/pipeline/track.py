@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgewise.core import folder as files
 from edgewise.core.errors import ConfigError
@@ -14,11 +14,9 @@ from edgewise.core.progress import Progress
 from edgewise.core.settings import dump
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.summary import summary_columns, summary_rows
+from edgewise.pipeline.trackers import open_tracker, send_epoch, send_picture, send_settings, send_table
 from edgewise.report.paint import paint_cells
 from edgewise.spaces import cell_name
-
-if TYPE_CHECKING:
-    import numpy as np
 
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 INSTALL = {"tensorboard": "'edgewise[track]'"}
@@ -41,13 +39,14 @@ class Tracking:
     Args:
         tracker: accelerate's; None for none.
         progress: is told when the tracker fails.
+        epochs: how many epochs of the search there were before.
     """
 
-    def __init__(self, tracker: Any, progress: Progress) -> None:
+    def __init__(self, tracker: Any, progress: Progress, *, epochs: int = 0) -> None:
         self._tracker: Any = tracker
         self._progress = progress
         self._cells: Any = None
-        self._step = 0
+        self._epochs = epochs
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Sends an epoch's numbers, alpha's distribution and, where they have changed, a picture of the cells.
@@ -56,15 +55,16 @@ class Tracking:
             record: the epoch's line of the trace.
         """
         place = "/".join(str(record[name]) for name in ("phase", "network") if name in record)
-        step = record["epoch"] + 1
+        epoch = record["epoch"] + 1
         values = {f"{place}/{name}": value for name, value in record.items() if _is_number(name, value)}
+        distributions: dict[str, list[float]] = {}
         for cell, rows in (record.get("alpha") or {}).items():
             flat = [value for row in rows for value in row]
             values |= {f"alpha/{cell}/lowest": min(flat), f"alpha/{cell}/highest": max(flat)}
-            self._guarded(lambda cell=cell, flat=flat: _histogram(self._tracker, f"alpha/{cell}", flat, step))
-        self._guarded(lambda: self._tracker.log(values, step=step))
-        self._step = step
+            distributions[f"alpha/{cell}"] = flat
+        self._guarded(lambda: send_epoch(self._tracker, place, epoch, values, distributions))
         if record.get("genotype") is not None:
+            self._epochs = epoch
             self.cells(record["genotype"])
 
     def cells(self, genotype: Mapping[str, Any]) -> None:
@@ -77,11 +77,11 @@ class Tracking:
             return
         self._cells = genotype["cells"]
         named = {cell_name(name): cell for name, cell in genotype["cells"].items()}
-        self._guarded(lambda: _picture(self._tracker, paint_cells(named), self._step))
+        self._guarded(lambda: send_picture(self._tracker, paint_cells(named), self._epochs))
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Sends all settings, by dotted names."""
-        self._guarded(lambda: self._tracker.store_init_configuration(dict(_flat(settings))))
+        self._guarded(lambda: send_settings(self._tracker, dict(_flat(settings))))
 
     def finish(self, results: Mapping[str, Any], genotype: Mapping[str, Any] | None = None) -> None:
         """Sends the final figures, table and cells, and closes the tracker.
@@ -100,7 +100,7 @@ class Tracking:
         if values:
             self._guarded(lambda: self._tracker.log(values))
             heads, rows = summary_columns(dict(results)), summary_rows(dict(results))
-            self._guarded(lambda: _table(self._tracker, heads, rows))
+            self._guarded(lambda: send_table(self._tracker, heads, rows))
         self._guarded(lambda: self._tracker.finish())
 
     def _guarded(self, call: Callable[[], object]) -> None:
@@ -117,7 +117,9 @@ class Tracking:
 def open_tracking(
     name: str | None, folder: RunFolder, settings: Settings, progress: Progress
 ) -> Iterator[Tracking]:
-    """Opens the run's tracker; it is closed with the context, with the figures that there are by then.
+    """Opens the run's tracker, where it left off if the run is gone on with.
+
+    It is closed with the context, with the figures that there are by then.
 
     Args:
         name: one of `TRACKERS`; None for none.
@@ -129,7 +131,8 @@ def open_tracking(
     if name is not None:
         try:
             check_tracker(name)
-            tracking = Tracking(_open(name, folder), progress)
+            epochs = _searched(folder)
+            tracking = Tracking(open_tracker(name, folder), progress, epochs=epochs)
         except Exception as error:  # the run has begun, perhaps on another machine: it goes on without
             progress.say(f"note: the tracker {name} could not be opened: {error}")
         tracking.begin(dump(settings))
@@ -142,20 +145,9 @@ def open_tracking(
         tracking.finish(found.get(files.RESULTS, {}), found.get(files.GENOTYPE))
 
 
-def _open(name: str, folder: RunFolder) -> Any:
-    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
-
-    kind = LOGGER_TYPE_TO_CLASS[name]
-    if name == "tensorboard":
-        tracker = kind("tensorboard", logging_dir=str(folder.path))
-    elif name == "mlflow":
-        tracker = kind("edgewise", run_name=folder.path.name)
-    else:
-        tracker = kind("edgewise", name=folder.path.name)
-    start = getattr(tracker, "start", None)
-    if start is not None:
-        start()
-    return tracker
+def _searched(folder: RunFolder) -> int:
+    """How many epochs of the search the trace holds."""
+    return sum(record.get("genotype") is not None for record in folder.read_trace())
 
 
 def _is_number(name: str, value: Any) -> bool:
@@ -168,43 +160,3 @@ def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value if isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def _histogram(tracker: Any, name: str, values: list[float], step: int) -> None:
-    """A distribution, where the tracker has such a thing."""
-    if tracker.name == "tensorboard":
-        import numpy as np
-
-        tracker.tracker.add_histogram(name, np.asarray(values), step)
-    elif tracker.name == "wandb":
-        import wandb  # pyright: ignore[reportMissingImports]
-
-        tracker.log({name: wandb.Histogram(values)}, step=step)
-
-
-def _picture(tracker: Any, picture: np.ndarray, step: int) -> None:
-    """The cells at a step, uint8 [height, width, 3], where the tracker has such a thing.
-
-    accelerate's trackers of MLflow and trackio pass no pictures on, so these are asked themselves.
-    """
-    if tracker.name == "tensorboard":
-        tracker.log_images({"cells": picture[None]}, step=step, dataformats="NHWC")
-    elif tracker.name == "wandb":
-        tracker.log_images({"cells": [picture]}, step=step)
-    elif tracker.name == "mlflow":
-        import mlflow  # pyright: ignore[reportMissingImports]
-
-        mlflow.log_image(picture, f"cells/epoch-{step:04d}.png")
-    elif tracker.name == "trackio":
-        import trackio  # pyright: ignore[reportMissingImports]
-
-        tracker.log({"cells": trackio.Image(picture)}, step=step)
-
-
-def _table(tracker: Any, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """The final table, where the tracker has such a thing."""
-    if tracker.name == "wandb":
-        tracker.log_table("results", columns=list(columns), data=[list(row) for row in rows])
-    elif tracker.name == "tensorboard":
-        lines = [columns, ["---"] * len(columns), *rows]
-        tracker.log({"results": "\n".join("| " + " | ".join(line) + " |" for line in lines)})
