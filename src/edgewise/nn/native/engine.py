@@ -11,6 +11,7 @@ from torch import Tensor
 from edgewise.nn.changes import NO_CHANGES, Changes
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.native.addends import Layout
+from edgewise.nn.native.affine import DTYPES
 from edgewise.nn.native.build import library
 from edgewise.nn.native.function import CellCall, CellFunction
 from edgewise.nn.native.plan import KNOWN, SKIP, sources
@@ -18,8 +19,6 @@ from edgewise.spaces.space import CellSpace
 
 if TYPE_CHECKING:
     from edgewise.nn.mixed import PartialChannelEdge
-
-DTYPES = (torch.float32, torch.float64)
 
 
 def can_run(space: CellSpace, x: Tensor, changes: Changes = NO_CHANGES) -> bool:
