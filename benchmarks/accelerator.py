@@ -12,22 +12,18 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 
-from edgewise.core import Streams, device_name, peak_memory_bytes
+from benchmarks.common import MIDDLE, Sizes, noise, search_of, timed
+from edgewise.core import device_name, peak_memory_bytes
 from edgewise.core.compute import Compute, Precision
-from edgewise.core.seeding import seeded
-from edgewise.data import Augment, Batch, DataSettings, Splits, load
-from edgewise.methods import ArchParameters, Moment, Recipe, recipe
-from edgewise.nn import Engine, SupernetSpec, build_supernet
+from edgewise.data import Augment, DataSettings, Splits, load
+from edgewise.methods import Recipe, recipe
+from edgewise.nn import Engine
 from edgewise.search import BilevelSearch, SearchTask
-from edgewise.spaces import space
-
-MIDDLE = Moment(20, 50)
 
 
 @dataclass(frozen=True)
@@ -85,23 +81,7 @@ def sized(options: argparse.Namespace, engine: Engine) -> Recipe:
 
 def make(way: Way, options: argparse.Namespace) -> BilevelSearch:
     """A search of CIFAR-10's classes."""
-    settings, compute, streams = sized(options, way.engine), way.compute(options.device), Streams(0)
-    found = space(settings.space)
-    with seeded(0):
-        spec = SupernetSpec(options.channels, options.layers, classes=10, k=settings.k)
-        supernet = build_supernet(found, spec).to(compute.device)
-    arch = ArchParameters(found, beta=settings.edge_normalisation is not None, generator=streams.generator("arch"))
-    return BilevelSearch(settings, supernet, arch.to(compute.device), streams, compute)
-
-
-def timed(action: Callable[[], object], device: torch.device) -> float:
-    """Seconds, the device's work included."""
-    wait = torch.accelerator.synchronize if device.type != "cpu" else lambda: None
-    wait()
-    started = time.perf_counter()
-    action()
-    wait()
-    return time.perf_counter() - started
+    return search_of(sized(options, way.engine), Sizes.read(options), way.compute(options.device))
 
 
 def peak(action: Callable[[], object], device: torch.device) -> float:
@@ -116,11 +96,9 @@ def peak(action: Callable[[], object], device: torch.device) -> float:
 
 def steps(options: argparse.Namespace) -> None:
     """The table of the search step."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(options.batch, 3, options.image_size, options.image_size, generator=generator)
     searches = {way.name: make(way, options) for way in possible(options)}
     device = next(iter(searches.values())).compute.device
-    batch = Batch(x.to(device), (torch.arange(options.batch) % 10).to(device), torch.arange(options.batch))
+    batch = noise(Sizes.read(options), device)
 
     def step(search: BilevelSearch) -> None:
         search.arch_step(batch, moment=MIDDLE)
@@ -178,29 +156,25 @@ def epochs(splits: Splits, way: Way, options: argparse.Namespace) -> None:
     )
 
 
-def parse() -> argparse.Namespace:
+def parse(given: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="pc-darts-gp")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data", help="images for whole epochs, such as a folder of CIFAR-10; left out without")
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--image-size", type=int, default=32)
+    Sizes.ask(parser, batch=256)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave the compiled ones out")
     parser.add_argument("--steps-only", action="store_true", help="no whole epochs, even with --data")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Measures and prints."""
-    options = parse()
+    options = parse(given)
     device = Compute(options.device).device
-    print(f"{device_name(device)}, torch {torch.__version__}; {options.recipe}, C {options.channels}, ", end="")
-    print(f"{options.layers} layers, {options.image_size} px, batch {options.batch}", flush=True)
+    print(f"{device_name(device)}, torch {torch.__version__}; {options.recipe}, {Sizes.read(options)}", flush=True)
     steps(options)
     if options.data and not options.steps_only:
         splits = load(DataSettings(source=options.data, image_size=options.image_size), seed=0)

@@ -20,7 +20,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,10 @@ from typing import Any
 import torch
 from scipy.stats import linregress
 
-from benchmarks.supernet import step
-from edgewise.core import Streams, device_name, peak_memory_bytes
-from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
-from edgewise.data import Batch
-from edgewise.methods import ArchParameters, recipe
-from edgewise.nn import Supernet, SupernetSpec
+from benchmarks.common import Sizes, noise, search_of, timed
+from benchmarks.supernet import ENGINES, step
+from edgewise.core import device_name, peak_memory_bytes
+from edgewise.methods import recipe
 from edgewise.nn.native import library
 from edgewise.search import BilevelSearch
 from edgewise.spaces import DARTS
@@ -75,32 +71,21 @@ def resident_bytes() -> int:
 
 def build(sizes: dict[str, int], engine: str) -> BilevelSearch:
     """A PC-DARTS search of these sizes."""
+    rest = {name: value for name, value in sizes.items() if name != "nodes"}
     found = replace(DARTS, topology=Topology.dense(inputs=2, nodes=sizes["nodes"]))
     base = recipe("pc-darts")
-    kind = "auto" if engine == "auto" else "plain"
-    settings = replace(base, search=replace(base.search, engine=kind), warm_up=None)
-    streams = Streams(0)
-    with seeded(0):
-        spec = SupernetSpec(channels=sizes["channels"], layers=sizes["layers"], classes=10, k=settings.k)
-        supernet = Supernet(found, spec)
-    arch = ArchParameters(found, beta=True, generator=streams.generator("arch"))
-    return BilevelSearch(settings, supernet, arch, streams, Compute("cpu"))
+    settings = replace(base, search=replace(base.search, engine=ENGINES[engine]))
+    return search_of(settings, Sizes(**rest), where=found)
 
 
 def measure(sizes: dict[str, int], engine: str, steps: int) -> dict[str, Any]:
     """Times some steps in this process."""
-    search, side = build(sizes, engine), sizes["image_size"]
-    x = torch.randn(sizes["batch"], 3, side, side, generator=torch.Generator().manual_seed(0))
-    batch = Batch(x, torch.arange(len(x)) % 10, torch.arange(len(x)))
-    before, seconds = resident_bytes(), []
-    for turn in range(steps + 1):
-        started = time.perf_counter()
-        step(search, engine, batch)
-        if turn:
-            seconds.append(time.perf_counter() - started)
+    search, batch = build(sizes, engine), noise(Sizes(batch=sizes["batch"], image_size=sizes["image_size"]))
+    before = resident_bytes()
+    seconds = [timed(lambda: step(search, engine, batch)) for _ in range(steps + 1)]
     peak = peak_memory_bytes("cpu")
     assert peak is not None
-    return {"seconds": seconds, "memory": peak - before, "peak": peak}
+    return {"seconds": seconds[1:], "memory": peak - before, "peak": peak}
 
 
 def in_child(sizes: dict[str, int], engine: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -179,7 +164,7 @@ def show(name: str, engine: str, points: list[Point]) -> None:
         print(f"{engine:<9} {name:<10} {kind} grows with exponent {slope:.2f} ± {error:.2f}", flush=True)
 
 
-def parse(words: list[str] | None) -> argparse.Namespace:
+def parse(given: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", nargs="+", default=["auto"], choices=("auto", "plain", "published"))
@@ -187,12 +172,12 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
-    return parser.parse_args(words)
+    return parser.parse_args(given)
 
 
-def main(words: list[str] | None = None) -> None:
+def main(given: list[str] | None = None) -> None:
     """Measures, prints, and writes growth.json and growth.html."""
-    options = parse(words)
+    options = parse(given)
     torch.set_num_threads(options.threads)
     if options.child:
         print(json.dumps(measure(options.child, options.engines[0], options.steps)))

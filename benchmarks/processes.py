@@ -14,20 +14,16 @@ import socket
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import torch
 
-from benchmarks.supernet import MIDDLE
-from edgewise.core import Streams, device_name
+from benchmarks.common import Sizes, noise, search_of, timed, words
+from benchmarks.supernet import step
+from edgewise.core import device_name
 from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
 from edgewise.data import Batch
-from edgewise.methods import ArchParameters, recipe
-from edgewise.nn import SupernetSpec, build_supernet, synchronise
-from edgewise.search import BilevelSearch
-from edgewise.spaces import space
+from edgewise.methods import recipe
 
 WAYS = (("one", "auto"), ("one", "grouped"), ("one", "plain"), ("several", "grouped"), ("several", "plain"))
 
@@ -35,25 +31,11 @@ WAYS = (("one", "auto"), ("one", "grouped"), ("one", "plain"), ("several", "grou
 def child(options: argparse.Namespace) -> None:
     """Does the steps, as one of the processes that its surroundings speak of."""
     torch.set_num_threads(options.threads)
-    base, compute, streams = recipe(options.recipe), Compute("cpu"), Streams(0)
-    settings = replace(base, search=replace(base.search, engine=options.engine), warm_up=None)
-    with seeded(0):
-        spec = SupernetSpec(options.channels, options.layers, classes=10, k=settings.k)
-        supernet = build_supernet(space(settings.space), spec)
-    synchronise(supernet, compute.processes)
-    beta = settings.edge_normalisation is not None
-    arch = ArchParameters(supernet.space, beta=beta, generator=streams.generator("arch"))
-    search = BilevelSearch(settings, supernet, arch, streams, compute)
-    generator, size = torch.Generator().manual_seed(0), options.batch
-    x = torch.randn(size, 3, options.image_size, options.image_size, generator=generator)
-    rows = compute.processes.rows(size)
-    batch = Batch(x[rows], (torch.arange(size) % 10)[rows], torch.arange(size)[rows])
-    times = []
-    for _ in range(options.steps + 1):
-        started = time.perf_counter()
-        search.arch_step(batch, moment=MIDDLE)
-        search.weights_step(batch, 0.1, moment=MIDDLE)
-        times.append(time.perf_counter() - started)
+    base, compute, sizes = recipe(options.recipe), Compute("cpu"), Sizes.read(options)
+    search = search_of(replace(base, search=replace(base.search, engine=options.engine)), sizes, compute)
+    whole, rows = noise(sizes), compute.processes.rows(sizes.batch)
+    batch = Batch(whole.x[rows], whole.y[rows], whole.index[rows])
+    times = [timed(lambda: step(search, options.engine, batch)) for _ in range(options.steps + 1)]
     if compute.processes.main:
         print(json.dumps(times[1:]), flush=True)
     compute.processes.leave()
@@ -64,15 +46,16 @@ def start(count: int, engine: str, options: argparse.Namespace) -> list[float]:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    words = [sys.executable, "-m", "benchmarks.processes", "--engine", engine]
-    for name in ("recipe", "batch", "channels", "layers", "image_size", "steps"):
-        words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    words += ["--threads", str(max(1, options.threads // count))]
+    threads = max(1, options.threads // count)
+    given = [sys.executable, "-m", "benchmarks.processes", "--engine", engine, *words(options, "recipe", "steps")]
+    given += ["--threads", str(threads)]
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} if count > 1 else {}
+    # Else accelerate gives each process all of the threads.
+    shared["OMP_NUM_THREADS"] = str(threads)
     started = [
         subprocess.Popen(
-            words,
-            env={**os.environ, **shared, **({"RANK": str(rank), "LOCAL_RANK": str(rank)} if shared else {})},
+            given,
+            env={**os.environ, **shared, **({"RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {})},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -84,25 +67,22 @@ def start(count: int, engine: str, options: argparse.Namespace) -> list[float]:
     return json.loads(said[0].splitlines()[-1])
 
 
-def parse() -> argparse.Namespace:
+def parse(given: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="pc-darts-gp")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--image-size", type=int, default=32)
+    Sizes.ask(parser)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=2, help="of each round, after one to warm up")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of all processes together")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Measures and prints."""
-    options = parse()
+    options = parse(given)
     if options.engine:
         child(options)
         return
@@ -112,8 +92,7 @@ def main() -> None:
             count = 1 if number == "one" else options.processes
             times[number, engine] += start(count, engine, options)
     print(f"{device_name(torch.device('cpu'))}, {options.threads} threads in all, torch {torch.__version__}")
-    print(f"{options.recipe}, C {options.channels}, {options.layers} layers, ", end="")
-    print(f"{options.image_size} px, batch {options.batch}")
+    print(f"{options.recipe}, {Sizes.read(options)}")
     first = statistics.median(times["one", "plain"])
     for (number, engine), found in times.items():
         count = 1 if number == "one" else options.processes

@@ -11,29 +11,21 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 
-from edgewise.core import Streams, device_name
+from benchmarks.common import Sizes, search_of, timed
+from edgewise.core import device_name
 from edgewise.core.compute import Compute
 from edgewise.data import Augment, Batches, Images, Normalisation
-from edgewise.methods import PC_DARTS_GP, ArchParameters
-from edgewise.nn import Supernet, SupernetSpec
-from edgewise.search import BilevelSearch
+from edgewise.methods import PC_DARTS_GP
 from edgewise.spaces import DARTS
 
 
-def _times(action: Callable[[], object], count: int) -> list[float]:
+def _times(action: Callable[[], object], count: int, device: torch.device) -> list[float]:
     action()
-    times = []
-    for _ in range(count):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return times
+    return [timed(action, device) for _ in range(count)]
 
 
 def _shown(times: list[float]) -> str:
@@ -41,25 +33,20 @@ def _shown(times: list[float]) -> str:
     return f"median {middle * 1e3:.2f} ms, {low * 1e3:.2f} to {high * 1e3:.2f}, n {len(times)}"
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Measures arch steps and projections of the same search and prints both."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--layers", type=int, default=8)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Sizes.ask(parser)
     parser.add_argument("--steps", type=int, default=5)
-    options = parser.parse_args()
-    compute, streams = Compute("auto"), Streams(0)
-    spec = SupernetSpec(channels=options.channels, layers=options.layers, classes=10, k=4)
-    supernet = Supernet(DARTS, spec).to(compute.device)
-    arch = ArchParameters(DARTS, beta=True, generator=streams.generator("arch")).to(compute.device)
-    recipe = replace(PC_DARTS_GP, search=replace(PC_DARTS_GP.search, channels=options.channels))
-    search = BilevelSearch(recipe, supernet, arch, streams, compute)
-    pixels = torch.randint(0, 256, (4 * options.batch, 3, 32, 32), dtype=torch.uint8)
+    options = parser.parse_args(given)
+    compute, sizes = Compute("auto"), Sizes.read(options)
+    search = search_of(PC_DARTS_GP, sizes, compute)
+    side = sizes.image_size
+    pixels = torch.randint(0, 256, (4 * sizes.batch, 3, side, side), dtype=torch.uint8)
     batches = Batches(
         Images(pixels, torch.randint(0, 10, (len(pixels),))),
-        batch_size=options.batch,
-        generator=streams.generator("batches"),
+        batch_size=sizes.batch,
+        generator=torch.Generator().manual_seed(0),
         normalisation=Normalisation(mean=(0.5,) * 3, std=(0.25,) * 3),
         augment=Augment(crop_padding=4, flip=True),
         drop_last=True,
@@ -68,8 +55,8 @@ def main() -> None:
     rows = torch.randn(2, len(DARTS.topology.edges), len(DARTS.primitives), device=compute.device)
     projector = search.projector
     assert projector is not None
-    generator = streams.generator("benchmark")
-    projections = _times(lambda: projector(rows, generator), 200)
+    generator = torch.Generator().manual_seed(1)
+    projections = _times(lambda: projector(rows, generator), 200, compute.device)
 
     def diagnose() -> None:
         for found in (rows, rows):
@@ -80,11 +67,11 @@ def main() -> None:
         search.arch_step(batches.next())
         search.weights_step(batches.next(), 0.1)
 
-    diagnostics = _times(diagnose, 200)
-    steps = _times(step, options.steps)
+    diagnostics = _times(diagnose, 200, compute.device)
+    steps = _times(step, options.steps, compute.device)
     whole = statistics.median(steps)
     print(f"{device_name(compute.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"search step, C {options.channels}, {options.layers} layers, batch {options.batch}: {_shown(steps)}")
+    print(f"search step, {sizes}: {_shown(steps)}")
     print(f"projection of both cells: {_shown(projections)}")
     print(f"diagnostics of a step: {_shown(diagnostics)}")
     for name, times in (("projection", projections), ("diagnostics", diagnostics)):

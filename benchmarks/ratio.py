@@ -13,21 +13,23 @@ import sys
 
 import torch
 
-from benchmarks.supernet import batch_of, make, step, timed
+from benchmarks.common import Sizes, noise, timed
+from benchmarks.supernet import make, step
 from edgewise.nn.native import library
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Measures and compares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--at-least", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=5)
-    own = parser.parse_args()
+    Sizes.ask(parser, batch=32, layers=4)
+    own = parser.parse_args(given)
     if library() is None:
         print("no compiler, no kernels: nothing to compare")
         return
-    sizes = argparse.Namespace(space="darts", batch=32, channels=16, layers=4, image_size=32, memory="normal")
-    searches, batch = {kind: make("pc-darts", kind, sizes) for kind in ("published", "auto")}, batch_of(sizes)
+    sizes = Sizes.read(own)
+    searches, batch = {kind: make("pc-darts", kind, sizes) for kind in ("published", "auto")}, noise(sizes)
     ratios = []
     for turn in range(own.rounds + 1):
         published, fast = (
@@ -37,7 +39,7 @@ def main() -> None:
             ratios.append(published / fast)
     middle = statistics.median(ratios)
     print(
-        f"pc-darts, C 16, 4 layers, batch 32, {torch.get_num_threads()} threads, torch {torch.__version__}: "
+        f"pc-darts, {sizes}, {torch.get_num_threads()} threads, torch {torch.__version__}: "
         f"{middle:.2f} times as fast as published ({min(ratios):.2f} to {max(ratios):.2f}, n {len(ratios)})"
     )
     if middle < own.at_least:

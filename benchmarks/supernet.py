@@ -19,55 +19,48 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from edgewise.core import Streams, device_name, peak_memory_bytes
-from edgewise.core.compute import Compute
+from benchmarks.common import MIDDLE, Sizes, noise, search_of, timed, words
+from edgewise.core import device_name, peak_memory_bytes
 from edgewise.core.seeding import seeded
 from edgewise.data import Batch
-from edgewise.methods import ArchParameters, Moment, Recipe, recipe, strongest
-from edgewise.nn import Engine, SupernetSpec, build_supernet
+from edgewise.methods import recipe, strongest
+from edgewise.nn import Engine, Memory
 from edgewise.nn.native import library
 from edgewise.search import BilevelSearch
 from edgewise.spaces import CellSpace, space
 
-Kind = Literal["published", "plain", "grouped", "auto"]
-KINDS: tuple[Kind, ...] = ("published", "plain", "grouped", "auto")
-MIDDLE = Moment(12, 25)
+ENGINES: dict[str, Engine] = {"published": "plain", "plain": "plain", "grouped": "grouped", "auto": "auto"}
 
 
-def make(name: str, kind: Kind, options: argparse.Namespace) -> BilevelSearch:
-    """A search with the sizes of the command line."""
+def make(
+    name: str, kind: str, sizes: Sizes, *, where: str = "darts", memory: Memory = "normal", stage: int = 0
+) -> BilevelSearch:
+    """A search by a recipe; with a stage, as it is there: more layers, fewer primitives."""
     base = recipe(name)
-    engine: Engine = "plain" if kind == "published" else kind
-    memory = "normal" if kind == "published" else options.memory
-    sizes = replace(base.search, channels=options.channels, layers=options.layers, engine=engine, memory=memory)
-    settings: Recipe = replace(
-        base, search=sizes, space=options.space, train=replace(base.train, auxiliary=0.0), warm_up=None
-    )
-    streams, found = Streams(0), space(options.space)
-    layers, kept = options.layers, None
-    if options.stage:
-        assert settings.stages is not None, f"{name} has no stages"
-        layers += settings.stages.add_layers[options.stage]
-        kept = chosen(found, settings.stages.primitives[options.stage])
-    with seeded(0):
-        spec = SupernetSpec(options.channels, layers, classes=10, k=settings.k, memory=memory)
-        there = None if kept is None else {name: mask.tolist() for name, mask in kept.items()}
-        supernet = build_supernet(found, spec, there)
-    arch = ArchParameters(
-        found, beta=settings.edge_normalisation is not None, generator=streams.generator("arch"), kept=kept
-    )
-    return BilevelSearch(settings, supernet, arch, streams, Compute("cpu"), stage=options.stage)
+    memory = "normal" if kind == "published" else memory
+    search = replace(base.search, engine=ENGINES[kind], memory=memory)
+    # Networks of NAS-Bench-201 have no auxiliary head, and a recipe that asks for one there is refused.
+    settings = replace(base, search=search, space=where, train=replace(base.train, auxiliary=0.0))
+    if not stage:
+        return search_of(settings, sizes)
+    assert settings.stages is not None, f"{name} has no stages"
+    deeper = replace(sizes, layers=sizes.layers + settings.stages.add_layers[stage])
+    kept = chosen(space(where), settings.stages.primitives[stage])
+    return search_of(settings, deeper, stage=stage, kept=kept)
+
+
+def asked(options: argparse.Namespace, kind: str) -> BilevelSearch:
+    """`make` with what stands on the command line."""
+    more = {"where": options.space, "memory": options.memory, "stage": options.stage}
+    return make(options.recipe, kind, Sizes.read(options), **more)
 
 
 def chosen(where: CellSpace, count: int) -> dict[str, Tensor]:
@@ -77,7 +70,7 @@ def chosen(where: CellSpace, count: int) -> dict[str, Tensor]:
         return {name: strongest(torch.rand(shape), None, count) for name in where.cell_types}
 
 
-def step(search: BilevelSearch, kind: Kind, batch: Batch) -> None:
+def step(search: BilevelSearch, kind: str, batch: Batch) -> None:
     """One arch step and one weight step."""
     if kind == "published":
         inputs = search.mixture(MIDDLE), search.arch.edge_weights(), search.hooks(MIDDLE)
@@ -87,21 +80,6 @@ def step(search: BilevelSearch, kind: Kind, batch: Batch) -> None:
     else:
         search.arch_step(batch, moment=MIDDLE)
     search.weights_step(batch, 0.1, moment=MIDDLE)
-
-
-def batch_of(options: argparse.Namespace) -> Batch:
-    """Noise of the size of CIFAR-10."""
-    generator = torch.Generator().manual_seed(0)
-    size = options.batch
-    x = torch.randn(size, 3, options.image_size, options.image_size, generator=generator)
-    return Batch(x, torch.arange(size) % 10, torch.arange(size))
-
-
-def timed(action: Callable[[], object]) -> float:
-    """Seconds."""
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
 
 
 class OperatorCalls(TorchDispatchMode):
@@ -128,7 +106,7 @@ class OperatorCalls(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def calls(search: BilevelSearch, kind: Kind, batch: Batch) -> int:
+def calls(search: BilevelSearch, kind: str, batch: Batch) -> int:
     """Operator calls of a step that touch data."""
     with OperatorCalls() as counter:
         step(search, kind, batch)
@@ -137,66 +115,62 @@ def calls(search: BilevelSearch, kind: Kind, batch: Batch) -> int:
 
 def child(options: argparse.Namespace) -> None:
     """Peak memory of one kind, in a process of its own."""
-    search, batch = make(options.recipe, options.child, options), batch_of(options)
+    search, batch = asked(options, options.child), noise(Sizes.read(options))
     step(search, options.child, batch)
     print(json.dumps(peak_memory_bytes("cpu") / 1e9))
 
 
-def peak(kind: Kind, options: argparse.Namespace) -> float:
+def peak(kind: str, options: argparse.Namespace) -> float:
     """GB, of a fresh process that does one step."""
-    words = [sys.executable, "-m", "benchmarks.supernet", "--child", kind, "--recipe", options.recipe]
-    for name in ("space", "batch", "channels", "layers", "image_size", "threads", "memory", "stage"):
-        words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    given = words(options, "recipe", "space", "threads", "memory", "stage")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.supernet", "--child", kind, *given],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return float(done.stdout.splitlines()[-1])
 
 
-def parse() -> argparse.Namespace:
+def parse(given: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="pc-darts")
     parser.add_argument("--space", default="darts")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--image-size", type=int, default=32)
+    Sizes.ask(parser)
     parser.add_argument("--memory", choices=("normal", "low"), default="normal", help="of `plain` and `auto`")
     parser.add_argument("--stage", type=int, default=0, help="of `p-darts`, from 0; it adds its layers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument("--child", choices=ENGINES, help=argparse.SUPPRESS)
+    return parser.parse_args(given)
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Measures and prints."""
-    options = parse()
+    options = parse(given)
     torch.set_num_threads(options.threads)
     if options.child:
         child(options)
         return
-    searches, batch = {kind: make(options.recipe, kind, options) for kind in KINDS}, batch_of(options)
-    times: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    sizes = Sizes.read(options)
+    searches, batch = {kind: asked(options, kind) for kind in ENGINES}, noise(sizes)
+    times: dict[str, list[float]] = {kind: [] for kind in ENGINES}
     for turn in range(options.rounds + 1):
         for kind, search in searches.items():
             seconds = timed(lambda search=search, kind=kind: step(search, kind, batch))
             if turn:
                 times[kind].append(seconds)
     print(f"{device_name(torch.device('cpu'))}, {options.threads} threads, torch {torch.__version__}")
-    print(
-        f"kernels: {'compiled' if library() is not None else 'none'}; {options.recipe}, {options.space}, ", end=""
-    )
-    print(
-        f"stage {options.stage}, C {options.channels}, {options.layers} layers, "
-        f"{options.image_size} px, batch {options.batch}"
-    )
-    for kind in KINDS:
+    print(f"kernels: {'compiled' if library() is not None else 'none'}; {options.recipe}, ", end="")
+    print(f"{options.space}, stage {options.stage}, {sizes}")
+    for kind, search in searches.items():
         ratios = [a / b for a, b in zip(times["published"], times[kind], strict=True)]
         print(
             f"{kind:<9} step median {statistics.median(times[kind]):.2f} s "
             f"({min(times[kind]):.2f} to {max(times[kind]):.2f}, n {len(times[kind])}), "
             f"{statistics.median(ratios):.2f} times as fast as published; peak {peak(kind, options):.2f} GB; "
-            f"{calls(searches[kind], kind, batch):,} operator calls",
+            f"{calls(search, kind, batch):,} operator calls",
             flush=True,
         )
 

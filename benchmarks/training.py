@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.common import Sizes, noise, timed, words
 from edgewise.core import Streams, device_name, peak_memory_bytes
 from edgewise.core.compute import Compute
 from edgewise.core.optimiser import sgd
@@ -118,22 +119,6 @@ def make(options: argparse.Namespace, kind: str) -> Contender:
     return as_the_authors(options) if kind == "authors" else as_edgewise(options, kind)
 
 
-def batch_of(options: argparse.Namespace) -> tuple[Tensor, Tensor]:
-    """Images of noise, and labels."""
-    x = torch.randn(options.batch, 3, options.image_size, options.image_size, device=options.device)
-    return x, torch.arange(options.batch, device=options.device) % 10
-
-
-def timed(action: Callable[[], object], device: str, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds, the device's work included."""
-    wait = torch.accelerator.synchronize if torch.device(device).type != "cpu" else lambda: None
-    wait()
-    started = clock()
-    action()
-    wait()
-    return clock() - started
-
-
 def calls(contender: Contender, x: Tensor, y: Tensor) -> int:
     """PyTorch's own operator calls in a step, views included."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
@@ -143,49 +128,46 @@ def calls(contender: Contender, x: Tensor, y: Tensor) -> int:
 
 def peak(kind: str, options: argparse.Namespace) -> float:
     """GB, of a fresh process that does two steps."""
-    words = [sys.executable, "-m", "benchmarks.training", "--child", kind]
-    for name in ("genotype", "device", "batch", "channels", "layers", "image_size", "threads"):
-        words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    given = [sys.executable, "-m", "benchmarks.training", "--child", kind]
+    given += words(options, "genotype", "device", "threads")
+    done = subprocess.run(given, capture_output=True, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
 
 
 def child(options: argparse.Namespace) -> None:
     """Peak memory of one kind, in a process of its own."""
-    contender, (x, y) = make(options, options.child), batch_of(options)
+    contender, batch = make(options, options.child), noise(Sizes.read(options), options.device)
     for _ in range(2):
-        contender.step(x, y)
+        contender.step(batch.x, batch.y)
     print(json.dumps(peak_memory_bytes(options.device) / 1e9))
 
 
-def parse() -> argparse.Namespace:
+def parse(given: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genotype", default="PC_DARTS_cifar")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--image-size", type=int, default=32)
+    Sizes.ask(parser, batch=96)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--compile", action="store_true", help="compile one as well: minutes on a CPU")
     parser.add_argument("--channels-last", action="store_true", help="one in channels-last layout as well")
     parser.add_argument("--cpu-time", action="store_true", help="count the CPU's seconds, not the wall's")
     parser.add_argument("--child", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Measures and prints."""
-    options = parse()
+    options = parse(given)
     torch.set_num_threads(options.threads)
     if options.child:
         child(options)
         return
     kinds = ["authors", "plain", "kernels", "bf16"]
     kinds += ["compiled"] * options.compile + ["channels-last"] * options.channels_last
-    contenders, (x, y) = {kind: make(options, kind) for kind in kinds}, batch_of(options)
+    contenders, batch = {kind: make(options, kind) for kind in kinds}, noise(Sizes.read(options), options.device)
+    x, y = batch.x, batch.y
     first = {k: timed(lambda c=c: c.step(x, y), options.device) for k, c in contenders.items()}
     clock = time.process_time if options.cpu_time else time.perf_counter
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
@@ -193,8 +175,7 @@ def main() -> None:
         for kind, contender in contenders.items():
             times[kind].append(timed(lambda c=contender: c.step(x, y), options.device, clock))
     print(f"{device_name(options.device)}, {options.threads} threads, torch {torch.__version__}")
-    print(f"{options.genotype}, C {options.channels}, {options.layers} layers, ", end="")
-    print(f"{options.image_size} px, batch {options.batch}, auxiliary head, drop-path {DROP}", end="")
+    print(f"{options.genotype}, {Sizes.read(options)}, auxiliary head, drop-path {DROP}", end="")
     print(f"; kernels: {'compiled' if library() is not None else 'none'}", end="")
     print("; CPU seconds" if options.cpu_time else "")
     for kind in kinds:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 import pytest
 import torch
 
 from benchmarks import supernet as benchmark
+from benchmarks.common import Sizes, noise
+from edgewise.data import Batch
 from edgewise.nn.grouped import cell
 from edgewise.search import BilevelSearch
 
-OPTIONS = {
-    "space": "darts",
-    "batch": 2,
-    "channels": 16,
-    "layers": 8,
-    "image_size": 8,
-    "memory": "normal",
-    "stage": 0,
-}
 
-
-def make(recipe: str, kind: benchmark.Kind, **changes) -> tuple[BilevelSearch, benchmark.Batch]:
+def make(recipe: str, kind: str, *, where: str = "darts", layers: int = 8) -> tuple[BilevelSearch, Batch]:
     """A search, warmed up by a step, and a batch."""
-    options = Namespace(recipe=recipe, **{**OPTIONS, **changes})
-    search, batch = benchmark.make(recipe, kind, options), benchmark.batch_of(options)
+    sizes = Sizes(batch=2, layers=layers, image_size=8)
+    search, batch = benchmark.make(recipe, kind, sizes, where=where), noise(sizes)
     benchmark.step(search, kind, batch)
     return search, batch
 
 
-def passes(recipe: str, kind: benchmark.Kind, monkeypatch: pytest.MonkeyPatch, **changes) -> int:
+def passes(recipe: str, kind: str, monkeypatch: pytest.MonkeyPatch, *, where: str = "darts") -> int:
     """Operator calls of an arch step and a weight step, without those of optimisers and clipping."""
-    search, batch = make(recipe, kind, **changes)
+    search, batch = make(recipe, kind, where=where)
     monkeypatch.setattr(search.weights_optimizer, "step", lambda: None)
     monkeypatch.setattr(search.arch_optimizer, "step", lambda: None)
     monkeypatch.setattr(search.compute, "clip", lambda parameters, limit: torch.zeros(()))
@@ -51,7 +41,7 @@ def test_forward_and_backward_of_a_step_of_pc_darts_take_a_fraction_of_the_plain
 def test_on_nas_bench_201_a_step_takes_little_more_than_half_of_the_plain_engines_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain, grouped = (passes("pc-darts", kind, monkeypatch, space="nb201") for kind in ("plain", "grouped"))
+    plain, grouped = (passes("pc-darts", kind, monkeypatch, where="nb201") for kind in ("plain", "grouped"))
     assert grouped < 0.58 * plain
 
 
@@ -60,7 +50,7 @@ def test_on_nas_bench_201_a_step_takes_little_more_than_half_of_the_plain_engine
 def test_a_step_reads_no_number_back_from_the_device(
     recipe: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search, batch = make(recipe, "grouped", space=where, layers=3)
+    search, batch = make(recipe, "grouped", where=where, layers=3)
 
     def refuse(tensor: torch.Tensor) -> None:
         raise AssertionError("the step waits for the device")
