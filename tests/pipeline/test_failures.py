@@ -19,6 +19,7 @@ import torch
 from edgewise.core import ConfigError, DataError, NonFiniteError, RunError
 from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import Options, resume, start
+from edgewise.search import SearchTask
 from edgewise.spaces import published
 from tests.pipeline.small import RUN, Watch, assert_same_search, one_thread, options, small, snapshot
 
@@ -251,6 +252,25 @@ def test_a_number_that_is_not_finite_stops_the_run_with_the_last_good_checkpoint
     assert (run["status"], run["error"]) == ("failed", message)
     assert all(tensor.isfinite().all() for tensor in tensors(checkpoint(folder)))
     assert not (folder / "trace.jsonl").exists() or "NaN" not in (folder / "trace.jsonl").read_text()
+
+
+def test_an_error_that_nobody_foresaw_is_noted_and_the_run_goes_on_from_its_checkpoint(
+    whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+
+    def breaks(task: SearchTask, epoch: int) -> dict[str, Any]:
+        raise ZeroDivisionError("oh")
+
+    with monkeypatch.context() as patch, one_thread():
+        patch.setattr(SearchTask, "finish_epoch", breaks)
+        with pytest.raises(ZeroDivisionError):
+            start(small(), folder, options=options(checkpoint_seconds=0.0), command="search")
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["status"], run["error"]) == ("failed", "ZeroDivisionError: oh")
+    with one_thread():
+        resume(folder)
+    assert_same_search(folder, whole.folder)
 
 
 def test_a_non_finite_number_is_noticed_within_the_epoch_before_a_checkpoint_would_be_replaced(

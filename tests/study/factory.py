@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.errors import RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
 from edgewise.core.progress import Progress
 from edgewise.core.settings import to_toml
 from edgewise.pipeline import Options, RunResult, Settings
+from edgewise.pipeline.ending import noting_end
 from edgewise.spaces import Genotype, random_genotype, space
 from edgewise.study import StudySpec
 from edgewise.study.spec import spec_from_table
@@ -86,9 +86,8 @@ class FakePipeline:
     ) -> RunResult:
         key = (name or folder.path.parent.name, seed)
         if key in self.fails:
-            if isinstance(self.fails[key], RunError):
-                folder.update_run({"status": "failed", "error": str(self.fails[key])})
-            raise self.fails[key]
+            with noting_end(folder):
+                raise self.fails[key]
         if key in self.stops:
             self.stops.remove(key)
             folder.update_run({"status": "interrupted"})

@@ -83,8 +83,10 @@ def test_a_run_that_fails_ends_no_other_and_is_tried_again(
     assert study.states[ALL[0]].detail == "the loss is nan"
     assert study.states[ALL[3]].detail.startswith("ZeroDivisionError: oh (traceback in ")
     assert "_go_on" in (tmp_path / "pc-darts-gp" / "seed1.error.txt").read_text()
-    fake.fails = {}
-    assert set(statuses(conduct(spec(), tmp_path)).values()) == {"finished"}
+    fake.fails, lines = {}, Lines()
+    assert set(statuses(conduct(spec(), tmp_path, progress=lines)).values()) == {"finished"}
+    for name, reason in ((ALL[0], "the loss is nan"), (ALL[3], "ZeroDivisionError: oh")):
+        assert any(f"tried again: {name}: failed ({reason})" in line for line in lines.lines), lines.lines
     assert fake.resumed == [ALL[0], ALL[3]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from edgewise.core.errors import EdgewiseError
 from edgewise.core.folder import RunFolder
@@ -20,4 +20,9 @@ def noting_end(folder: RunFolder) -> Iterator[None]:
         raise
     except EdgewiseError as error:
         folder.update_run({"status": "failed", "error": str(error)})
+        raise
+    except Exception as error:
+        # What broke down may be the folder's disk: the error goes on whether or not it can be noted there.
+        with suppress(OSError):
+            folder.update_run({"status": "failed", "error": f"{type(error).__name__}: {error}"})
         raise
