@@ -59,8 +59,8 @@ DISTRIBUTED = [
     plant(
         "grouped cells of several processes normalise by their own images",
         "nn/grouped/norms.py",
-        "if not self._processes.several:",
-        "if True:",
+        "if self._processes.several:",
+        "if False:",
         STEPS,
     ),
     plant(
@@ -69,5 +69,19 @@ DISTRIBUTED = [
         "place.copy_(value)",
         "pass",
         STEPS,
+    ),
+    plant(
+        "grouped cells exchange once for each kind of operation",
+        "nn/grouped/branches.py",
+        "normed = norms.each([(x, [b.stages[stage].norm for b in members]) for x, members in pieces])",
+        "normed = [norms(x, [b.stages[stage].norm for b in members]) for x, members in pieces]",
+        "tests/nn/test_synchronised.py::test_a_grouped_cell_exchanges_three_times_for_each_state[False]",
+    ),
+    plant(
+        "the gradient of batch norms of several processes is that of fixed statistics",
+        "nn/synchronised.py",
+        "(g - shift[:, None, None] - n * tilt[:, None, None])",
+        "(g - shift[:, None, None])",
+        "tests/nn/test_synchronised.py::test_a_tensor_that_needs_no_gradient_gets_none_and_the_others_theirs",
     ),
 ]

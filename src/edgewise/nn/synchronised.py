@@ -61,76 +61,112 @@ def spread(x: Tensor, processes: Processes) -> Tensor:
     """The standard deviation of all values of all processes' tensors, as `Tensor.std` takes it."""
     if not processes.several:
         return x.std()
-    count, mean, squares = (part.squeeze(-1) for part in _gathered(x.reshape(1, -1), 1, processes))
-    total = count.sum()
-    centre = (count * mean).sum() / total
-    return ((squares + count * (mean - centre) ** 2).sum() / (total - 1)).sqrt().to(x.dtype)
+    total, _, squares = _over_all(*_moments(x.reshape(1, 1, 1, -1)), processes)
+    return (squares / (total - 1)).sqrt().squeeze(0).to(x.dtype)
 
 
-def _gathered(x: Tensor, dim: int | tuple[int, ...], processes: Processes) -> tuple[Tensor, Tensor, Tensor]:
-    """Count, mean and sum of squares about that mean over `dim`, [processes, what is left] each."""
-    variance, mean = torch.var_mean(x, dim=dim, correction=0)
-    count = x.numel() // mean.numel()
-    own = torch.stack([torch.full_like(mean, count), mean, variance * count])
+def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Count, mean and sum of squares about that mean for each channel of [B, C, H, W], [C] each.
+
+    In two passes: PyTorch 2.13's `var_mean` takes sixteen times as long on the CPU.
+    """
+    # The mean of half-precision numbers is taken in single precision.
+    exact = x.float() if x.element_size() < 4 else x
+    mean = exact.mean((0, 2, 3))
+    centred = exact - mean[:, None, None]
+    return torch.full_like(mean, x.numel() // len(mean)), mean, (centred * centred).sum((0, 2, 3))
+
+
+def _over_all(count: Tensor, mean: Tensor, squares: Tensor, processes: Processes) -> tuple[Tensor, Tensor, Tensor]:
+    """Count, mean and squares about the mean of all processes' values, from those of each."""
+    own = torch.stack([count, mean, squares])
     # A row of zeros but for one's own: the sum of all processes' is the list of their values.
     places = own.new_zeros(processes.world, *own.shape)
     places = torch.cat([places[: processes.rank], own[None], places[processes.rank + 1 :]])
-    every = _Sum.apply(places, processes)
-    return every[:, 0], every[:, 1], every[:, 2]
+    counts, means, parts = _Sum.apply(places, processes).unbind(1)
+    total = counts.sum(0)
+    centre = (counts * means).sum(0) / total
+    return total, centre, (parts + counts * (means - centre) ** 2).sum(0)
 
 
-def _statistics(x: Tensor, processes: Processes) -> tuple[Tensor, Tensor, Tensor]:
-    """Number of values a channel, mean and variance of a batch over all processes, [C] each."""
-    # The mean of half-precision numbers is taken in single precision.
-    count, mean, squares = _gathered(x.float() if x.element_size() < 4 else x, (0, 2, 3), processes)
-    total = count.sum(0)
-    centre = (count * mean).sum(0) / total
-    return total, centre, (squares + count * (mean - centre) ** 2).sum(0) / total
+def _statistics(xs: Sequence[Tensor], processes: Processes) -> tuple[Tensor, Tensor, Tensor]:
+    """Number of values, mean and variance of every channel of some tensors over all processes, in one exchange."""
+    found = [torch.cat(parts) for parts in zip(*map(_moments, xs), strict=True)]
+    total, mean, squares = _over_all(found[0], found[1], found[2], processes)
+    return total, mean, squares / total
 
 
 class _Normalise(torch.autograd.Function):
-    """(x - mean) / sqrt(variance + eps) with the statistics of all processes' images.
+    """(x - mean) / sqrt(variance + eps) for each tensor, with the statistics of all processes' images.
 
     Source: Ioffe and Szegedy 2015, the gradient of §3, with its two sums taken over all processes.
     """
 
     @staticmethod
-    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, x: Tensor, eps: float, processes: Processes
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        total, mean, variance = _statistics(x, processes)
-        ctx.save_for_backward(x, total, mean, variance)
+    def forward(ctx: Any, eps: float, processes: Processes, *xs: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        found = _statistics(xs, processes)
+        total, mean, variance = found
+        ctx.save_for_backward(*found, *xs)
         ctx.eps, ctx.processes = eps, processes
-        ctx.mark_non_differentiable(total, mean, variance)
-        return F.batch_norm(x, mean, variance, eps=eps), total, mean, variance
+        unbiased = variance * (total / (total - 1))
+        ctx.mark_non_differentiable(mean, unbiased)
+        means, variances = (part.split(_widths(xs)) for part in (mean, variance))
+        outs = [F.batch_norm(x, m, v, eps=eps) for x, m, v in zip(xs, means, variances, strict=True)]
+        return *outs, mean, unbiased
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x, total, mean, variance = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        total, mean, variance, *xs = ctx.saved_tensors
         if torch.is_grad_enabled():
-            # The gradient will be differentiated again: the statistics are to follow from x.
-            total, mean, variance = _statistics(x, ctx.processes)
-        scale = (variance + ctx.eps).rsqrt()[:, None, None]
-        exact = gradient.to(mean.dtype)
-        normal = (x.to(mean.dtype) - mean[:, None, None]) * scale
-        sums = torch.stack([exact.sum((0, 2, 3)), (exact * normal).sum((0, 2, 3))])
-        shift, tilt = (_Sum.apply(sums, ctx.processes) / total)[:, :, None, None].unbind()
-        return (scale * (exact - shift - normal * tilt)).to(x.dtype), None, None
+            # The gradient will be differentiated again: the statistics are to follow from the tensors.
+            total, mean, variance = _statistics(xs, ctx.processes)
+        return None, None, *_backward(gradients, xs, (total, mean, variance), ctx.eps, ctx.processes)
 
 
-def normalise_together(x: Tensor, eps: float, processes: Processes) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch norm by the statistics of all processes' images; differentiable as often as one likes.
+def _widths(xs: Sequence[Tensor]) -> list[int]:
+    return [x.shape[1] for x in xs]
+
+
+def _backward(
+    gradients: Sequence[Tensor],
+    xs: Sequence[Tensor],
+    statistics: tuple[Tensor, Tensor, Tensor],
+    eps: float,
+    processes: Processes,
+) -> list[Tensor]:
+    """The two sums of all tensors go through one exchange."""
+    total, mean, variance = statistics
+    scale = (variance + eps).rsqrt()
+    means, scales = (part.split(_widths(xs)) for part in (mean, scale))
+    exact = [gradient.to(mean.dtype) for gradient, _ in zip(gradients, xs, strict=False)]
+    normal = [
+        (x.to(mean.dtype) - m[:, None, None]) * s[:, None, None] for x, m, s in zip(xs, means, scales, strict=True)
+    ]
+    straight = torch.cat([g.sum((0, 2, 3)) for g in exact])
+    tilted = torch.cat([(g * n).sum((0, 2, 3)) for g, n in zip(exact, normal, strict=True)])
+    sums = _Sum.apply(torch.stack([straight, tilted]), processes) / total
+    shifts, tilts = (part.split(_widths(xs)) for part in sums.unbind())
+    return [
+        (s[:, None, None] * (g - shift[:, None, None] - n * tilt[:, None, None])).to(x.dtype)
+        for x, g, n, s, shift, tilt in zip(xs, exact, normal, scales, shifts, tilts, strict=True)
+    ]
+
+
+def normalise_together(
+    xs: Sequence[Tensor], eps: float, processes: Processes
+) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Batch norm of some tensors by the statistics of all processes' images, differentiable as often as one likes.
 
     Args:
-        x: [B, C, H, W], this process's images.
+        xs: [B, C, H, W] each, with channels of their own; this process's images.
         eps: added to the variance.
-        processes: who shares a batch.
+        processes: who shares a batch; they exchange twice for all tensors, once here and once on the way back.
 
     Returns:
-        x normalised, and the batch's mean and unbiased variance, [C] each.
+        The tensors normalised, and the batch's mean and unbiased variance, [all channels] each.
     """
-    out, total, mean, variance = _Normalise.apply(x, eps, processes)
-    return out, mean, variance * (total / (total - 1))
+    *outs, mean, unbiased = _Normalise.apply(eps, processes, *xs)
+    return outs, mean, unbiased
 
 
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):
@@ -158,7 +194,7 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         """Maps [B, C, H, W] to the same shape."""
         if not (self.training and self.processes.several):
             return super().forward(input)
-        out, mean, unbiased = normalise_together(input, self.eps, self.processes)
+        (out,), mean, unbiased = normalise_together([input], self.eps, self.processes)
         if self.track_running_stats:
             self._record(mean, unbiased)
         if self.affine:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgewise.nn.changes import NO_CHANGES, Changes
 from edgewise.nn.grouped.branches import run_branches
 from edgewise.nn.grouped.norms import Norms
-from edgewise.nn.grouped.plan import Place, Plan, Shared, Source, Weights, plan_cell
+from edgewise.nn.grouped.plan import Place, Plan, Source, Weights, plan_cell
 from edgewise.nn.grouped.pools import run_pool
 from edgewise.nn.grouped.reductions import run_reductions
 from edgewise.nn.grouped.weigh import weigh
@@ -141,9 +141,7 @@ class GroupedCell:
         channels, merge = share.shape[1], merges(share)
         pieces = run_branches(share, source.branches, norms, merge=merge) if source.branches else []
         pieces.sort(key=lambda piece: piece[1][0].place)
-        others = [_shared(share, shared, norms) for shared in (*source.pools, *source.skips)]
-        if source.reductions:
-            others.append(run_reductions(share, [module for _, _, module in source.reductions], norms))
+        others = _others(share, source, norms)
         for edge, primitive, module in source.others:
             change = changes.get((edge, primitive))
             others.append(module(share) if change is None else change(module(share)))
@@ -154,12 +152,17 @@ class GroupedCell:
         return [x.unflatten(1, (-1, channels)).flatten(2) for x in apart + together]
 
 
-def _shared(share: Tensor, shared: Shared, norms: Norms) -> Tensor:
-    """[B, C, h, w], or in evaluation, where batch norms differ, [B, users * C, h, w]."""
-    out = run_pool(shared.module, share)
-    if not shared.norms:
-        return out
-    return norms(out if norms.training else out.repeat(1, len(shared.norms), 1, 1), shared.norms)
+def _others(share: Tensor, source: Source, norms: Norms) -> list[Tensor]:
+    """Pools, skips and reductions: [B, C, h, w] each; for each user, where their batch norms make them differ."""
+    found: list[tuple[Tensor, list[nn.BatchNorm2d]]] = []
+    for shared in (*source.pools, *source.skips):
+        out, users = run_pool(shared.module, share), len(shared.norms)
+        found.append((out if norms.training or not users else out.repeat(1, users, 1, 1), shared.norms))
+    modules = [module for _, _, module in source.reductions]
+    if modules:
+        found.append((run_reductions(share, modules), [module.norm for module in modules]))
+    normed = iter(norms.each([pair for pair in found if pair[1]]))
+    return [next(normed) if own else x for x, own in found]
 
 
 @dataclass

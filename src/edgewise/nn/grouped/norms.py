@@ -44,30 +44,42 @@ class Norms:
                 behalf of all.
             norms: the batch norms.
         """
-        eps = norms[0].eps
-        if not self.training:
-            running = [[getattr(norm, name) for norm in norms] for name in ("running_mean", "running_var")]
-            return F.batch_norm(x, torch.cat(running[0]), torch.cat(running[1]), eps=eps)
-        if not self._records:
-            return self._normalise(x, None, None, eps)
-        mean, variance = (t.narrow(0, self._taken, x.shape[1]) for t in (self._mean, self._variance))
-        out = self._normalise(x, mean, variance, eps)
-        first, blocks = self._taken // self._channels, x.shape[1] // self._channels
-        self._blocks += [first + i % blocks for i in range(len(norms))]
-        self._used += norms
-        self._taken += x.shape[1]
-        return out
+        return self.each([(x, norms)])[0]
 
-    def _normalise(self, x: Tensor, mean: Tensor | None, variance: Tensor | None, eps: float) -> Tensor:
-        """By the batch's statistics, which are written to mean and variance, where given."""
-        if not self._processes.several:
-            return F.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=eps)
-        out, *found = normalise_together(x, eps, self._processes)
-        with torch.no_grad():
-            for place, value in zip((mean, variance), found, strict=True):
-                if place is not None:
+    def each(self, pairs: Sequence[tuple[Tensor, Sequence[nn.BatchNorm2d]]]) -> list[Tensor]:
+        """The same for some tensors, for which several processes exchange their statistics at once."""
+        if not self.training or not pairs:
+            return [self._evaluate(x, norms) for x, norms in pairs]
+        xs, eps = [x for x, _ in pairs], pairs[0][1][0].eps
+        if not self._records:
+            return self._normalise(xs, None, eps)
+        size = sum(x.shape[1] for x in xs)
+        outs = self._normalise(xs, [t.narrow(0, self._taken, size) for t in (self._mean, self._variance)], eps)
+        for x, norms in pairs:
+            first, blocks = self._taken // self._channels, x.shape[1] // self._channels
+            self._blocks += [first + i % blocks for i in range(len(norms))]
+            self._used += norms
+            self._taken += x.shape[1]
+        return outs
+
+    def _evaluate(self, x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+        running = [[getattr(norm, name) for norm in norms] for name in ("running_mean", "running_var")]
+        return F.batch_norm(x, torch.cat(running[0]), torch.cat(running[1]), eps=norms[0].eps)
+
+    def _normalise(self, xs: Sequence[Tensor], written: Sequence[Tensor] | None, eps: float) -> list[Tensor]:
+        """By the batch's statistics; mean and variance, [all channels], are written where that is asked."""
+        if self._processes.several:
+            outs, *found = normalise_together(xs, eps, self._processes)
+            with torch.no_grad():
+                for place, value in zip(written or (), found, strict=False):
                     place.copy_(value)
-        return out
+            return outs
+        outs, taken = [], 0
+        for x in xs:
+            places = (None, None) if written is None else (t.narrow(0, taken, x.shape[1]) for t in written)
+            outs.append(F.batch_norm(x, *places, training=True, momentum=1.0, eps=eps))
+            taken += x.shape[1]
+        return outs
 
     def record(self) -> None:
         """Moves the running statistics of all batch norms that were used."""

@@ -9,16 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgewise.nn.factorized import FactorizedReduction
-from edgewise.nn.grouped.norms import Norms
 
 
-def run_reductions(share: Tensor, modules: Sequence[FactorizedReduction], norms: Norms) -> Tensor:
-    """[B, len(modules) * C, ceil(H / 2), ceil(W / 2)]: what each of the modules makes of [B, C, H, W].
+def run_reductions(share: Tensor, modules: Sequence[FactorizedReduction]) -> Tensor:
+    """[B, len(modules) * C, ceil(H / 2), ceil(W / 2)]: what each makes of [B, C, H, W], before its batch norm.
 
     Args:
         share: what goes into each of them.
         modules: at least one.
-        norms: normalises and records.
     """
     height, width = share.shape[2:]
     x = F.relu(share)
@@ -28,9 +26,9 @@ def run_reductions(share: Tensor, modules: Sequence[FactorizedReduction], norms:
     for i in range(2):
         weight = torch.cat([_weight(module, i) for module in modules]).flatten(1)
         grid = x[:, :, i::2, i::2]
-        product = torch.bmm(weight.expand(len(x), -1, -1), grid.flatten(2))
+        product = torch.bmm(weight.expand(x.shape[0], -1, -1), grid.flatten(2))
         halves.append(product.unflatten(2, grid.shape[2:]).unflatten(1, (len(modules), -1)))
-    return norms(torch.cat(halves, dim=2).flatten(1, 2), [module.norm for module in modules])
+    return torch.cat(halves, dim=2).flatten(1, 2)
 
 
 def _weight(module: FactorizedReduction, half: int) -> Tensor:
