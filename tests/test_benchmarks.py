@@ -93,11 +93,12 @@ def test_growth_is_measured_fitted_and_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(growth, "BASE", {**vars(Sizes(2, 8, 3, 8)), "nodes": 2})
-    points = {"batch": (2, 4, 8), "channels": (8, 16, 24), "layers": (3, 4, 5), "image_size": (8, 12, 16)}
+    # Of steps so small, what is measured is mostly noise: an exponent may be below zero.
+    monkeypatch.setattr(growth, "BASE", {**vars(Sizes(8, 8, 3, 16)), "nodes": 2})
+    points = {"batch": (4, 8, 16), "channels": (8, 16, 24), "layers": (3, 4, 5), "image_size": (8, 16, 24)}
     monkeypatch.setattr(growth, "FACTORS", {**points, "nodes": (2, 3, 4)})
     growth.main(["--steps", "1", "--threads", "1", "--out", str(tmp_path)])
-    pattern = rf"auto +(\w+) +(time|memory) grows with exponent {NUMBER} ± {NUMBER}"
+    pattern = rf"auto +(\w+) +(time|memory) grows with exponent -?{NUMBER} ± {NUMBER}"
     found = re.findall(pattern, capsys.readouterr().out)
     assert found == [(name, kind) for name in growth.FACTORS for kind in ("time", "memory")]
     assert (tmp_path / "growth.html").stat().st_size > 1_000_000
