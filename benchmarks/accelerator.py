@@ -156,7 +156,7 @@ def epochs(splits: Splits, way: Way, options: argparse.Namespace) -> None:
     )
 
 
-def parse(given: list[str] | None) -> argparse.Namespace:
+def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="pc-darts-gp")
@@ -167,12 +167,12 @@ def parse(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave the compiled ones out")
     parser.add_argument("--steps-only", action="store_true", help="no whole epochs, even with --data")
-    return parser.parse_args(given)
+    return parser.parse_args()
 
 
-def main(given: list[str] | None = None) -> None:
+def main() -> None:
     """Measures and prints."""
-    options = parse(given)
+    options = parse()
     device = Compute(options.device).device
     print(f"{device_name(device)}, torch {torch.__version__}; {options.recipe}, {Sizes.read(options)}", flush=True)
     steps(options)

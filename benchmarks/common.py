@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -62,6 +65,12 @@ def words(options: argparse.Namespace, *names: str) -> list[str]:
     """The same sizes, and what else is named, for a process that is started."""
     known = [field.name for field in fields(Sizes)]
     return [word for name in (*known, *names) for word in (_option(name), str(getattr(options, name)))]
+
+
+def in_process(module: str, *given: str) -> Any:
+    """What a benchmark that is started anew says in its last line, in JSON."""
+    done = subprocess.run([sys.executable, "-m", module, *given], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def search_of(

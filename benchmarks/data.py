@@ -86,7 +86,7 @@ def rate(action: Callable[[], object], options: argparse.Namespace) -> float:
     return options.batches * options.batch / (time.perf_counter() - started)
 
 
-def parse(given: list[str] | None) -> argparse.Namespace:
+def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="digits", metavar="SOURCE")
@@ -98,12 +98,12 @@ def parse(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--crop-padding", type=int)
     parser.add_argument("--cutout", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    return parser.parse_args(given)
+    return parser.parse_args()
 
 
-def main(given: list[str] | None = None) -> None:
+def main() -> None:
     """Measures and prints."""
-    options = parse(given)
+    options = parse()
     torch.set_num_threads(options.threads)
     settings = DataSettings(options.data, options.image_size, train_images=options.images, stream="never")
     splits = load(settings, seed=0)

@@ -18,8 +18,6 @@ import math
 import os
 import platform
 import statistics
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from typing import Any
 import torch
 from scipy.stats import linregress
 
-from benchmarks.common import Sizes, noise, search_of, timed
+from benchmarks.common import Sizes, in_process, noise, search_of, timed
 from benchmarks.supernet import ENGINES, step
 from edgewise.core import device_name, peak_memory_bytes
 from edgewise.methods import recipe
@@ -90,10 +88,9 @@ def measure(sizes: dict[str, int], engine: str, steps: int) -> dict[str, Any]:
 
 def in_child(sizes: dict[str, int], engine: str, options: argparse.Namespace) -> dict[str, Any]:
     """`measure` in a fresh process."""
-    words = [sys.executable, "-m", "benchmarks.growth", "--child", json.dumps(sizes), "--engines", engine]
-    words += ["--steps", str(options.steps), "--threads", str(options.threads)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    given = ["--child", json.dumps(sizes), "--engines", engine]
+    given += ["--steps", str(options.steps), "--threads", str(options.threads)]
+    return in_process("benchmarks.growth", *given)
 
 
 def fit(points: list[Point], values: list[float]) -> tuple[float, float]:

@@ -67,7 +67,7 @@ def start(count: int, engine: str, options: argparse.Namespace) -> list[float]:
     return json.loads(said[0].splitlines()[-1])
 
 
-def parse(given: list[str] | None) -> argparse.Namespace:
+def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="pc-darts-gp")
@@ -77,12 +77,12 @@ def parse(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=2, help="of each round, after one to warm up")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of all processes together")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
-    return parser.parse_args(given)
+    return parser.parse_args()
 
 
-def main(given: list[str] | None = None) -> None:
+def main() -> None:
     """Measures and prints."""
-    options = parse(given)
+    options = parse()
     if options.engine:
         child(options)
         return

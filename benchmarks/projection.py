@@ -33,12 +33,12 @@ def _shown(times: list[float]) -> str:
     return f"median {middle * 1e3:.2f} ms, {low * 1e3:.2f} to {high * 1e3:.2f}, n {len(times)}"
 
 
-def main(given: list[str] | None = None) -> None:
+def main() -> None:
     """Measures arch steps and projections of the same search and prints both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     Sizes.ask(parser)
     parser.add_argument("--steps", type=int, default=5)
-    options = parser.parse_args(given)
+    options = parser.parse_args()
     compute, sizes = Compute("auto"), Sizes.read(options)
     search = search_of(PC_DARTS_GP, sizes, compute)
     side = sizes.image_size

@@ -18,13 +18,13 @@ from benchmarks.supernet import make, step
 from edgewise.nn.native import library
 
 
-def main(given: list[str] | None = None) -> None:
+def main() -> None:
     """Measures and compares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--at-least", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=5)
     Sizes.ask(parser, batch=32, layers=4)
-    own = parser.parse_args(given)
+    own = parser.parse_args()
     if library() is None:
         print("no compiler, no kernels: nothing to compare")
         return

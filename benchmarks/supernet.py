@@ -17,8 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -27,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.common import MIDDLE, Sizes, noise, search_of, timed, words
+from benchmarks.common import MIDDLE, Sizes, in_process, noise, search_of, timed, words
 from edgewise.core import device_name, peak_memory_bytes
 from edgewise.core.seeding import seeded
 from edgewise.data import Batch
@@ -123,16 +121,10 @@ def child(options: argparse.Namespace) -> None:
 def peak(kind: str, options: argparse.Namespace) -> float:
     """GB, of a fresh process that does one step."""
     given = words(options, "recipe", "space", "threads", "memory", "stage")
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.supernet", "--child", kind, *given],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout.splitlines()[-1])
+    return in_process("benchmarks.supernet", "--child", kind, *given)
 
 
-def parse(given: list[str] | None) -> argparse.Namespace:
+def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="pc-darts")
@@ -143,12 +135,12 @@ def parse(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--child", choices=ENGINES, help=argparse.SUPPRESS)
-    return parser.parse_args(given)
+    return parser.parse_args()
 
 
-def main(given: list[str] | None = None) -> None:
+def main() -> None:
     """Measures and prints."""
-    options = parse(given)
+    options = parse()
     torch.set_num_threads(options.threads)
     if options.child:
         child(options)

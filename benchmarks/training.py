@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.common import Sizes, noise, timed, words
+from benchmarks.common import Sizes, in_process, noise, timed, words
 from edgewise.core import Streams, device_name, peak_memory_bytes
 from edgewise.core.compute import Compute
 from edgewise.core.optimiser import sgd
@@ -128,10 +126,7 @@ def calls(contender: Contender, x: Tensor, y: Tensor) -> int:
 
 def peak(kind: str, options: argparse.Namespace) -> float:
     """GB, of a fresh process that does two steps."""
-    given = [sys.executable, "-m", "benchmarks.training", "--child", kind]
-    given += words(options, "genotype", "device", "threads")
-    done = subprocess.run(given, capture_output=True, text=True, check=True)
-    return float(done.stdout.splitlines()[-1])
+    return in_process("benchmarks.training", "--child", kind, *words(options, "genotype", "device", "threads"))
 
 
 def child(options: argparse.Namespace) -> None:
@@ -142,7 +137,7 @@ def child(options: argparse.Namespace) -> None:
     print(json.dumps(peak_memory_bytes(options.device) / 1e9))
 
 
-def parse(given: list[str] | None) -> argparse.Namespace:
+def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genotype", default="PC_DARTS_cifar")
@@ -154,12 +149,12 @@ def parse(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--channels-last", action="store_true", help="one in channels-last layout as well")
     parser.add_argument("--cpu-time", action="store_true", help="count the CPU's seconds, not the wall's")
     parser.add_argument("--child", help=argparse.SUPPRESS)
-    return parser.parse_args(given)
+    return parser.parse_args()
 
 
-def main(given: list[str] | None = None) -> None:
+def main() -> None:
     """Measures and prints."""
-    options = parse(given)
+    options = parse()
     torch.set_num_threads(options.threads)
     if options.child:
         child(options)

@@ -73,8 +73,8 @@ DISTRIBUTED = [
     plant(
         "grouped cells exchange once for each kind of operation",
         "nn/grouped/branches.py",
-        "normed = norms.each([(x, [b.stages[stage].norm for b in members]) for x, members in pieces])",
-        "normed = [norms(x, [b.stages[stage].norm for b in members]) for x, members in pieces]",
+        "normed = norms([(x, [b.stages[stage].norm for b in members]) for x, members in pieces])",
+        "normed = [norms([(x, [b.stages[stage].norm for b in members])])[0] for x, members in pieces]",
         "tests/nn/test_synchronised.py::test_a_grouped_cell_exchanges_three_times_for_each_state[False]",
     ),
     plant(

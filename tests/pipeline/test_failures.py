@@ -17,8 +17,10 @@ import pytest
 import torch
 
 from edgewise.core import ConfigError, DataError, NonFiniteError, RunError
+from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import Options, resume, start
+from edgewise.pipeline.ending import noting_end
 from edgewise.search import SearchTask
 from edgewise.spaces import published
 from tests.pipeline.small import RUN, Watch, assert_same_search, one_thread, options, small, snapshot
@@ -271,6 +273,16 @@ def test_an_error_that_nobody_foresaw_is_noted_and_the_run_goes_on_from_its_chec
     with one_thread():
         resume(folder)
     assert_same_search(folder, whole.folder)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oh"), DataError("no image")])
+def test_an_error_that_can_not_be_noted_because_the_disk_is_full_is_still_the_one_that_is_told(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.json").write_text('{"format": "edgewise.run/1", "status": "running"}')
+    monkeypatch.setattr("edgewise.core.atomic.os.replace", FullDisk("run.json", 0))
+    with pytest.raises(type(error), match=str(error)), noting_end(RunFolder(tmp_path, None)):
+        raise error
 
 
 def test_a_non_finite_number_is_noticed_within_the_epoch_before_a_checkpoint_would_be_replaced(

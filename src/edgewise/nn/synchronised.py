@@ -91,8 +91,8 @@ def _over_all(count: Tensor, mean: Tensor, squares: Tensor, processes: Processes
 
 def _statistics(xs: Sequence[Tensor], processes: Processes) -> tuple[Tensor, Tensor, Tensor]:
     """Number of values, mean and variance of every channel of some tensors over all processes, in one exchange."""
-    found = [torch.cat(parts) for parts in zip(*map(_moments, xs), strict=True)]
-    total, mean, squares = _over_all(found[0], found[1], found[2], processes)
+    count, own, parts = (torch.cat(some) for some in zip(*map(_moments, xs), strict=True))
+    total, mean, squares = _over_all(count, own, parts, processes)
     return total, mean, squares / total
 
 
@@ -104,9 +104,8 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, eps: float, processes: Processes, *xs: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        found = _statistics(xs, processes)
-        total, mean, variance = found
-        ctx.save_for_backward(*found, *xs)
+        total, mean, variance = _statistics(xs, processes)
+        ctx.save_for_backward(total, mean, variance, *xs)
         ctx.eps, ctx.processes = eps, processes
         unbiased = variance * (total / (total - 1))
         ctx.mark_non_differentiable(mean, unbiased)
@@ -120,7 +119,7 @@ class _Normalise(torch.autograd.Function):
         if torch.is_grad_enabled():
             # The gradient will be differentiated again: the statistics are to follow from the tensors.
             total, mean, variance = _statistics(xs, ctx.processes)
-        return None, None, *_backward(gradients, xs, (total, mean, variance), ctx.eps, ctx.processes)
+        return None, None, *_backward(gradients[: len(xs)], xs, (total, mean, variance), ctx.eps, ctx.processes)
 
 
 def _widths(xs: Sequence[Tensor]) -> list[int]:
@@ -138,7 +137,7 @@ def _backward(
     total, mean, variance = statistics
     scale = (variance + eps).rsqrt()
     means, scales = (part.split(_widths(xs)) for part in (mean, scale))
-    exact = [gradient.to(mean.dtype) for gradient, _ in zip(gradients, xs, strict=False)]
+    exact = [gradient.to(mean.dtype) for gradient in gradients]
     normal = [
         (x.to(mean.dtype) - m[:, None, None]) * s[:, None, None] for x, m, s in zip(xs, means, scales, strict=True)
     ]

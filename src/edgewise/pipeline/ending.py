@@ -18,11 +18,9 @@ def noting_end(folder: RunFolder) -> Iterator[None]:
     except Interrupted:
         folder.update_run({"status": "interrupted"})
         raise
-    except EdgewiseError as error:
-        folder.update_run({"status": "failed", "error": str(error)})
-        raise
     except Exception as error:
+        said = str(error) if isinstance(error, EdgewiseError) else f"{type(error).__name__}: {error}"
         # What broke down may be the folder's disk: the error goes on whether or not it can be noted there.
-        with suppress(OSError):
-            folder.update_run({"status": "failed", "error": f"{type(error).__name__}: {error}"})
+        with suppress(EdgewiseError, OSError):
+            folder.update_run({"status": "failed", "error": said})
         raise

@@ -37,7 +37,7 @@ def run_branches(share: Tensor, branches: Sequence[Branch], norms: Norms, *, mer
             pieces = [(_convolve(x, members, stage, step), members) for x, members in pieces]
         if merge:
             pieces = arrange(pieces, lambda b: None, merge=True)
-        normed = norms.each([(x, [b.stages[stage].norm for b in members]) for x, members in pieces])
+        normed = norms([(x, [b.stages[stage].norm for b in members]) for x, members in pieces])
         pieces = [(x, members) for x, (_, members) in zip(normed, pieces, strict=True)]
         pieces = arrange(pieces, lambda b: len(b.stages), merge=False)
         done += [piece for piece in pieces if len(piece[1][0].stages) == stage + 1]

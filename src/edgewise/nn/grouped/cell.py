@@ -161,7 +161,7 @@ def _others(share: Tensor, source: Source, norms: Norms) -> list[Tensor]:
     modules = [module for _, _, module in source.reductions]
     if modules:
         found.append((run_reductions(share, modules), [module.norm for module in modules]))
-    normed = iter(norms.each([pair for pair in found if pair[1]]))
+    normed = iter(norms([pair for pair in found if pair[1]]))
     return [next(normed) if own else x for x, own in found]
 
 

@@ -36,18 +36,13 @@ class Norms:
             self._channels = known[0].num_features
             self._mean, self._variance = mean.new_zeros(2, len(known) * self._channels).unbind()
 
-    def __call__(self, x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
-        """Normalises blocks of channels.
+    def __call__(self, pairs: Sequence[tuple[Tensor, Sequence[nn.BatchNorm2d]]]) -> list[Tensor]:
+        """Normalises tensors in blocks of channels; several processes exchange the statistics of all at once.
 
         Args:
-            x: [B, len(norms) * C, H, W], a block for each batch norm; or, in training, [B, C, H, W], one block on
-                behalf of all.
-            norms: the batch norms.
+            pairs: a tensor and its batch norms: [B, len(norms) * C, H, W], a block for each batch norm; or, in
+                training, [B, C, H, W], one block on behalf of all.
         """
-        return self.each([(x, norms)])[0]
-
-    def each(self, pairs: Sequence[tuple[Tensor, Sequence[nn.BatchNorm2d]]]) -> list[Tensor]:
-        """The same for some tensors, for which several processes exchange their statistics at once."""
         if not self.training or not pairs:
             return [self._evaluate(x, norms) for x, norms in pairs]
         xs, eps = [x for x, _ in pairs], pairs[0][1][0].eps
