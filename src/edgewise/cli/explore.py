@@ -10,6 +10,7 @@ import typer
 
 from edgewise.cli import options as opt
 from edgewise.core.errors import ConfigError
+from edgewise.core.limits import MOST_WORKERS
 
 if TYPE_CHECKING:
     from edgewise.core.progress import Progress
@@ -44,7 +45,10 @@ def explore(
     data: opt.Data = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
-    workers: Annotated[int, typer.Option("--workers", help="Processes that train; the result is the same.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, max=MOST_WORKERS, help="Processes that train; the result is the same."),
+    ] = 1,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from typing import Annotated
@@ -12,6 +13,7 @@ from edgewise.cli import benchmark, explore, lists, runs, saved, study
 from edgewise.cli.options import SpacesInHelp
 from edgewise.core.errors import ConfigError, EdgewiseError
 from edgewise.core.launch import fell_apart, launched
+from edgewise.core.text import printable
 
 # What several processes can share; every other command is one process's work.
 TOGETHER = ("run", "search", "train")
@@ -89,12 +91,17 @@ def common(
         )
 
 
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 def _show_news() -> None:
     """Lets the package's own news, such as "downloading ...", through to the terminal, and nobody else's."""
     news = logging.getLogger("edgewise")
     if not news.handlers and launched()[0] == 0:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_Printable("%(message)s"))
         news.addHandler(handler)
         news.setLevel(logging.INFO)
 
@@ -102,8 +109,19 @@ def _show_news() -> None:
 def main() -> None:
     """Runs the command line; exits with 0, 1 for an error that was explained, or 130 after Ctrl-C."""
     _show_news()
+    code = _run()
+    if code:
+        # What an error kept alive goes while Python still runs: threads of a reader that is given up in the middle
+        # abort the process when they call Python after its end.
+        gc.collect()
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
     try:
         app()
+    except SystemExit as ended:
+        return ended.code
     except EdgewiseError as error:
         from edgewise.core.interrupt import Interrupted
         from edgewise.core.processes import Followed
@@ -114,10 +132,11 @@ def main() -> None:
         if rank == 0 or not isinstance(error, (Followed, Interrupted, ConfigError)):
             who = f"process {rank}: " if rank else ""
             print(str(error) if stopped else f"{who}error: {error}", file=sys.stderr)
-        sys.exit(130 if stopped else 1)
+        return 130 if stopped else 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        sys.exit(130)
+        return 130
+    return 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import typer
 
 from edgewise.cli import options as opt
 from edgewise.core.errors import RunError
+from edgewise.core.text import in_line, printable
 
 DERIVE_EXAMPLES = """Examples:
 
@@ -54,7 +55,7 @@ def derive(
     from edgewise.core.atomic import write_bytes
 
     write_bytes(out, genotype.to_json().encode())
-    typer.echo(f"{out}: cells of epoch {found} of {run}")
+    typer.echo(printable(f"{out}: cells of epoch {found} of {run}"))
 
 
 def run_test(
@@ -78,7 +79,7 @@ def run_test(
     result, names = retest(run, data=data, seed=seed, compute=Compute(device, precision.value))  # type: ignore[arg-type]
     typer.echo(f"{result.images} test images: accuracy {result.top1:.2%}, loss {result.loss:.4f}")
     for name, share in zip(names, result.per_class, strict=True):
-        typer.echo(f"  {name}: {'no images' if share is None else f'{share:.2%}'}")
+        typer.echo(f"  {in_line(name)}: {'no images' if share is None else f'{share:.2%}'}")
     if out is not None:
         write_bytes(out, (json.dumps(asdict(result), indent=1) + "\n").encode())
 
@@ -100,8 +101,10 @@ def export(
     target = out or run / "network.onnx"
     check = export_onnx(loaded.network, loaded.facts, target, seed=seed)
     typer.echo(
-        f"{target}: batches of {', '.join(map(str, check.batches))} images differ from PyTorch by at most "
-        f"{check.max_difference:.1e} (logits up to {check.scale:.1f})"
+        printable(
+            f"{target}: batches of {', '.join(map(str, check.batches))} images differ from PyTorch by at most "
+            f"{check.max_difference:.1e} (logits up to {check.scale:.1f})"
+        )
     )
 
 
@@ -121,4 +124,4 @@ def report(
     if out is not None:
         write_bytes(out, page.read_bytes())
         page = out
-    typer.echo(str(page))
+    typer.echo(printable(str(page)))

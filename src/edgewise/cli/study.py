@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from edgewise.cli import options as opt
 from edgewise.core.errors import ConfigError, RunError
+from edgewise.core.limits import MOST_TIMES, MOST_WORKERS
 
 if TYPE_CHECKING:
     from edgewise.study import Study, StudySpec
@@ -50,11 +51,16 @@ ScaleOption = Annotated[
 Seeds = Annotated[str | None, typer.Option("--seeds", metavar="0,1,2", help="Seeds in place of the study's.")]
 RetrainBest = Annotated[
     int | None,
-    typer.Option("--retrain-best", metavar="N", min=0, help="Train each cell's best network N times anew."),
+    typer.Option(
+        "--retrain-best", metavar="N", min=0, max=MOST_TIMES, help="Train each cell's best network N times anew."
+    ),
 ]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Runs side by side on this machine.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, max=MOST_WORKERS, help="Runs side by side on this machine.")
+]
 Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="PyTorch's threads in each run.", show_default=False)
+    int | None,
+    typer.Option("--threads", min=1, max=MOST_WORKERS, help="PyTorch's threads in each run.", show_default=False),
 ]
 On = Annotated[
     str,
@@ -62,7 +68,9 @@ On = Annotated[
 ]
 Cpus = Annotated[float, typer.Option("--cpus", min=0.0, help="CPUs of each run, on Ray.")]
 Gpus = Annotated[float, typer.Option("--gpus", min=0.0, help="GPUs of each run, on Ray; 0.5 shares one.")]
-Retries = Annotated[int, typer.Option("--retries", min=0, help="How often a run whose process dies is retried.")]
+Retries = Annotated[
+    int, typer.Option("--retries", min=0, max=MOST_TIMES, help="How often a run whose process dies is retried.")
+]
 
 
 def run(

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from edgewise.core.text import printable
+
 
 class EdgewiseError(Exception):
-    """Something that the user can put right; the command line prints it without a traceback."""
+    """Something that the user can put right; the command line prints it without a traceback.
+
+    Args:
+        message: what, where, the value found, what to do; control characters in it are escaped, and what has no
+            end is cut.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ConfigError(EdgewiseError):

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 from edgewise.core.launch import launched
+from edgewise.core.text import in_line, printable
 
 Figures = Mapping[str, float | None] | Callable[[], Mapping[str, float | None]]
 """Loss, accuracy (0..1) and the like; a callable is asked only when drawn, so that it may wait for a device."""
@@ -125,15 +126,15 @@ class PlainProgress:
     def say(self, text: str) -> None:
         """Prints a line."""
         try:
-            print(text, file=self._stream, flush=True)
+            print(printable(text), file=self._stream, flush=True)
         except UnicodeEncodeError:
             # A class name that the terminal can't show must not end a run of hours.
             encoding = self._stream.encoding or "ascii"
-            print(text.encode(encoding, "replace").decode(encoding), file=self._stream, flush=True)
+            print(printable(text).encode(encoding, "replace").decode(encoding), file=self._stream, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints a table in plain text."""
-        lines = [list(columns), *map(list, rows)]
+        lines = [[in_line(cell) for cell in row] for row in (columns, *rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
         self.say(title)
         for line in (lines[0], ["-" * width for width in widths], *lines[1:]):

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from edgewise.core.progress import Figures, Pace, Phase, duration, shown_figures
+from edgewise.core.text import in_line, printable
 
 _REDRAW = 0.1
 """Seconds between two drawings."""
@@ -50,7 +52,7 @@ class RichProgress:
 
     def say(self, text: str) -> None:
         """Prints a line above the bars."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints a table."""
@@ -58,7 +60,7 @@ class RichProgress:
         for i, column in enumerate(columns):
             table.add_column(column, justify="right" if i else "left")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(Text(in_line(cell)) for cell in row))
         self.console.print(table)
 
 

@@ -164,6 +164,8 @@ def _build_leaf(annotation: Any, value: Any, path: str, root: _Root) -> Any:
         return root.add(path, f"must be a plain value (value found: {shown(value)}); dates need quotes")
     except ValidationError as error:
         details = error.errors(include_url=False)
+    except (ValueError, RecursionError):
+        return root.add(path, f"is too large to be read (value found: {shown(value)})")
     for text in dict.fromkeys(_leaf_problem(detail, annotation, path, value) for detail in details):
         root.problems.append(text)
     return _FAILED

@@ -143,6 +143,8 @@ def choices_of(annotation: Any) -> tuple[Any, ...]:
 
 def shown(value: object) -> str:
     """A value as an error message shows it: TOML's spelling, at most 80 characters."""
+    if isinstance(value, int) and value.bit_length() > 256:  # Python itself refuses to spell thousands of digits
+        return f"a whole number of {value.bit_length():,} bits"
     text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
     return ABSENT if value is None else text if len(text) <= 80 else text[:77] + "..."
 

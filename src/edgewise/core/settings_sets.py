@@ -108,6 +108,6 @@ def _toml(raw: str) -> Any:
     """The TOML value that `raw` spells, else `raw` itself."""
     try:
         table = tomllib.loads(f"value = {raw}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, thousands of digits, or brackets without an end
         return raw
     return table["value"] if len(table) == 1 else raw

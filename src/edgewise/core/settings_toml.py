@@ -21,6 +21,8 @@ def from_toml(source: Path | str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_explain(str(error), name, text)) from error
+    except (ValueError, RecursionError) as error:  # thousands of digits, or brackets without an end
+        raise ConfigError(f"{name}: can't be read as TOML ({error}): look for an endless value") from error
 
 
 def _read(path: Path) -> str:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])", re.IGNORECASE)
-_ROWS = 1000
 
 
 def parquet_source(settings: DataSettings, files: Sequence[Path]) -> Source:
@@ -124,26 +123,28 @@ def _unlike(error: Exception, source: str) -> DataError:
 
 
 def _read(parts: dict[str, list[Path]], source: str) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+    """The tables in memory, images still encoded, and the types of their columns.
+
+    Pyarrow opens the files itself: given Python's files, its threads read through Python, and one that still does
+    when Python ends aborts the process (https://github.com/apache/arrow/issues/45214).
+    """
     import datasets
     import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets.table import table_cast
 
-    # The escape keeps [ and * in names from being taken for patterns by the library.
-    data_files = {part: [_escape(path) for path in paths] for part, paths in parts.items()}
     try:
-        # Streamed: read once into memory, still encoded, and no second copy in a cache on disk.
-        streams = datasets.load_dataset("parquet", data_files=data_files, streaming=True)
-        features = dict(streams["train" if "train" in parts else next(iter(parts))].features or {})
-        tables = {}
-        for part in parts:
-            stream = streams[part]
-            for name, feature in features.items():
-                if isinstance(feature, datasets.Image):
-                    stream = stream.cast_column(name, datasets.Image(decode=False))
-            batches = list(stream.with_format("arrow").iter(batch_size=_ROWS))
-            tables[part] = pa.concat_tables(batches)
+        first = parts["train" if "train" in parts else next(iter(parts))][0]
+        features = datasets.Features.from_arrow_schema(pq.read_schema(first))
+        tables = {
+            part: pa.concat_tables(
+                table_cast(pq.ParquetFile(path).read(), features.arrow_schema) for path in paths
+            )
+            for part, paths in parts.items()
+        }
     except Exception as error:  # the library raises its own types, pyarrow's and built-in ones
         raise _unlike(error, source) from error
-    return tables, features
+    return tables, dict(features)
 
 
 def _escape(path: Path) -> str:

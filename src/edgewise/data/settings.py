@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
+
+from edgewise.core.limits import MOST_PIXELS, Images, Pixels
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class DataSettings:
     """
 
     source: str = "digits"
-    image_size: Annotated[int, Ge(4)] | None = None
+    image_size: Annotated[int, Ge(4), Le(MOST_PIXELS)] | None = None
     test_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2
-    train_images: Annotated[int, Ge(1)] | None = None
+    train_images: Images | None = None
     skip_bad: bool = False
     label_column: str | None = None
     image_column: str | None = None
@@ -47,6 +49,6 @@ class AugmentSettings:
         cutout: side of the blanked square in pixels, or "half" for half of the image's side; 0 is no cutout.
     """
 
-    crop_padding: Annotated[int, Ge(0)] | None = None
+    crop_padding: Pixels | None = None
     flip: bool | None = None
-    cutout: Annotated[int, Ge(0)] | Literal["half"] = 0
+    cutout: Pixels | Literal["half"] = 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from annotated_types import Ge
 from torch import Tensor
 
+from edgewise.core.limits import TimesOrNone
 from edgewise.methods.arch import ArchParameters
 from edgewise.methods.relaxation import Relaxation
 from edgewise.spaces.genotype import Cell, Edge, Genotype
@@ -61,7 +61,7 @@ class SkipLimit:
     Source: P-DARTS §3.3.2, train_search.py of the authors' code.
     """
 
-    at_most: Annotated[int, Ge(0)] = 2
+    at_most: TimesOrNone = 2
     kind: Literal["skip_limit"] = "skip_limit"
 
     def cell(self, strengths: Tensor, space: CellSpace, cell_type: str = "normal") -> Cell:

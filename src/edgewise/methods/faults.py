@@ -37,7 +37,7 @@ def _warm_up_faults(recipe: Recipe) -> list[str]:
         faults = stages.faults(recipe.search.epochs)
         if faults:
             return faults
-    shortest = min(recipe.locate(epoch)[1].epochs for epoch in range(recipe.search.epochs))
+    shortest = recipe.search.epochs if stages is None else min(stages.lengths(recipe.search.epochs))
     if recipe.frozen_epochs < shortest:
         return []
     length = f"search.epochs = {recipe.search.epochs}"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 
-Count = Annotated[int, Ge(1)]
+from edgewise.core.limits import Epochs, EpochsOrNone, Times
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class HessianStop:
     Source: RobustDARTS §4.3 (early stopping), EVLocalAvg in utils.py of the authors' code.
     """
 
-    every: Count = 2
-    window: Annotated[int, Ge(1)] = 5
-    delta: Count = 4
+    every: Epochs = 2
+    window: Times = 5
+    delta: Times = 4
     factor: Annotated[float, Gt(0)] = 1.3
-    start: Annotated[int, Ge(0)] = 10
+    start: EpochsOrNone = 10
     kind: Literal["hessian_stop"] = "hessian_stop"
 
     def due(self, epoch: int, epochs: int) -> bool:

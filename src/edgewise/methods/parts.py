@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from annotated_types import Ge
+from edgewise.core.limits import Channels, EpochsOrNone, Images
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class PartialChannels:
     Source: PC-DARTS §3.2; K = 4 on CIFAR, 2 on ImageNet.
     """
 
-    k: Annotated[int, Ge(1)] = 4
+    k: Channels = 4
     kind: Literal["partial_channels"] = "partial_channels"
 
 
@@ -42,7 +42,7 @@ class WarmUp:
     Source: PC-DARTS, train_search.py of the authors' code (15 of 50).
     """
 
-    epochs: Annotated[int, Ge(0)] = 15
+    epochs: EpochsOrNone = 15
     kind: Literal["warm_up"] = "warm_up"
 
 
@@ -57,7 +57,7 @@ class Diagnostics:
         gap_images: images of the arch split that the gap is measured on, at most.
     """
 
-    hessian_every: Annotated[int, Ge(0)] = 0
-    gap_every: Annotated[int, Ge(0)] = 0
-    gap_images: Annotated[int, Ge(1)] = 1000
+    hessian_every: EpochsOrNone = 0
+    gap_every: EpochsOrNone = 0
+    gap_images: Images = 1000
     kind: Literal["diagnostics"] = "diagnostics"

@@ -10,6 +10,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
+from edgewise.core.limits import Times
 from edgewise.core.transfer import to_device
 from edgewise.methods.schedule import Moment
 
@@ -71,7 +72,7 @@ class Adversarial(Growing):
     Source: SmoothDARTS, SDARTS-ADV, §4.2; attacker/perturb.py of the authors' code.
     """
 
-    steps: Annotated[int, Ge(1)] = 7
+    steps: Times = 7
     kind: Literal["adversarial"] = "adversarial"
 
     def perturb(

@@ -8,6 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 
 from edgewise.core.errors import ConfigError
+from edgewise.core.limits import BatchSize, Channels, Epochs, Layers
 from edgewise.methods.derivation import SkipLimit, TopEdges
 from edgewise.methods.faults import recipe_faults
 from edgewise.methods.gradient import FirstOrder
@@ -26,7 +27,6 @@ from edgewise.nn import Engine, Memory, NetworkEngine
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
-Count = Annotated[int, Ge(1)]
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class SearchSettings:
             them: less memory, more time, the same numbers.
     """
 
-    epochs: Count = 50
-    batch_size: Annotated[int, Ge(2)] = 256
-    channels: Count = 16
-    layers: Annotated[int, Ge(3)] = 8
+    epochs: Epochs = 50
+    batch_size: BatchSize = 256
+    channels: Channels = 16
+    layers: Layers = 8
     arch_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
     trace_steps: bool = False
     engine: Engine = "auto"
@@ -102,10 +102,10 @@ class TrainSettings:
     Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.
     """
 
-    epochs: Count = 600
-    batch_size: Annotated[int, Ge(2)] = 96
-    channels: Count = 36
-    layers: Annotated[int, Ge(3)] = 20
+    epochs: Epochs = 600
+    batch_size: BatchSize = 96
+    channels: Channels = 36
+    layers: Layers = 20
     lr: Positive = 0.025
     lr_min: NotNegative = 0.0
     momentum: Share = 0.9

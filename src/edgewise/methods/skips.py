@@ -11,6 +11,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
+from edgewise.core.limits import Few
 from edgewise.core.processes import ALONE, Processes
 from edgewise.methods.schedule import Moment
 from edgewise.nn import OperationHook, spread
@@ -34,7 +35,7 @@ class SkipDropout:
     Source: P-DARTS §3.3.1, train_search.py of the authors' code: 0, .4, .7 on CIFAR-10, .1, .2, .3 on CIFAR-100.
     """
 
-    rates: tuple[Annotated[float, Ge(0), Lt(1)], ...] = (0.0, 0.4, 0.7)
+    rates: Annotated[tuple[Annotated[float, Ge(0), Lt(1)], ...], Few] = (0.0, 0.4, 0.7)
     decay: Annotated[float, Ge(0)] = 0.2
     kind: Literal["skip_dropout"] = "skip_dropout"
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Le
 from torch import Tensor
 
+from edgewise.core.limits import MOST_LAYERS, Few, TimesOrNone
 from edgewise.methods.schedule import Moment
+
+AddedLayers = Annotated[int, Le(MOST_LAYERS)]
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class Stages:
     Source: P-DARTS §3.2, train_search.py of the authors' code: 5, 11 and 17 cells; 8, 5 and 3 primitives.
     """
 
-    add_layers: tuple[int, ...] = (0, 6, 12)
-    primitives: tuple[int, ...] = (8, 5, 3)
+    add_layers: Annotated[tuple[AddedLayers, ...], Few] = (0, 6, 12)
+    primitives: Annotated[tuple[TimesOrNone, ...], Few] = (8, 5, 3)
     kind: Literal["stages"] = "stages"
 
     def faults(self, epochs: int) -> list[str]:
@@ -55,10 +60,17 @@ class Stages:
 
     def locate(self, epoch: int, epochs: int) -> tuple[int, Moment]:
         """The stage of an epoch of the whole search, and how far that stage has come."""
-        count = len(self.add_layers)
-        starts = [stage * epochs // count for stage in range(count + 1)]
-        stage = max(s for s in range(count) if starts[s] <= epoch)
+        starts = self._starts(epochs)
+        stage = max(s for s in range(len(self.add_layers)) if starts[s] <= epoch)
         return stage, Moment(epoch - starts[stage], starts[stage + 1] - starts[stage])
+
+    def lengths(self, epochs: int) -> list[int]:
+        """The epochs of each stage of a search of so many."""
+        return [stop - start for start, stop in pairwise(self._starts(epochs))]
+
+    def _starts(self, epochs: int) -> list[int]:
+        count = len(self.add_layers)
+        return [stage * epochs // count for stage in range(count + 1)]
 
 
 def strongest(strengths: Tensor, kept: Tensor | None, count: int) -> Tensor:

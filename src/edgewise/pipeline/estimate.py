@@ -22,6 +22,11 @@ TYPICAL = "PC_DARTS_cifar"
 TYPICAL_OF = {"nb201": "NB201_ResNet", "nasnet": "NASNet"}
 
 
+def typical_genotype(space: str) -> Genotype:
+    """Cells to plan with while those of a search are unknown."""
+    return published(TYPICAL_OF.get(space, TYPICAL))
+
+
 @dataclass(frozen=True)
 class PhaseEstimate:
     """The expected duration and memory of a phase.
@@ -101,7 +106,7 @@ def estimate(
             search, min(settings.search.batch_size, len(splits.weights)), settings, steps, compute
         )
     if command in ("run", "train"):
-        cells = genotype or published(TYPICAL_OF.get(settings.space, TYPICAL))
+        cells = genotype or typical_genotype(settings.space)
 
         def train(batch: int) -> TrainTask:
             network = build_candidate("found", cells, settings, splits, stem=stem, seed=0).network

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Gt, Lt
 
 from edgewise.benchmarks import ACCURACIES, column
 from edgewise.core.citations import CITATIONS
 from edgewise.core.errors import ConfigError
+from edgewise.core.limits import MOST_EPOCHS, Queries
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.data import AugmentSettings, DataSettings
@@ -48,7 +49,7 @@ class ExploreSettings:
     score: str
     strategy: StrategySettings = field(default_factory=EvolutionSettings)
     space: str = "nb201"
-    queries: Annotated[int, Ge(1)] = 300
+    queries: Queries = 300
     arch_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
     data: DataSettings = field(default_factory=DataSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -87,8 +88,11 @@ class ExploreSettings:
     def epochs(self) -> int:
         """The epochs of a training score."""
         text = self.score.removeprefix(TRAIN)
-        if not self.score.startswith(TRAIN) or not text.isascii() or not text.isdigit() or int(text) < 1:
-            raise ConfigError(f"score: {self.score!r} is no score; expected {FORMS}")
+        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_EPOCHS))
+        if not self.score.startswith(TRAIN) or not is_number or not 1 <= int(text) <= MOST_EPOCHS:
+            raise ConfigError(
+                f"score: {self.score!r} is no score; expected {FORMS}, at most {MOST_EPOCHS:,} epochs"
+            )
         return int(text)
 
     def bibtex(self) -> list[str]:

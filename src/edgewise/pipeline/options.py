@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgewise.core.compute import Precision
+from edgewise.core.errors import ConfigError
+from edgewise.core.limits import MOST_SEED
+from edgewise.core.settings_schema import shown
 from edgewise.pipeline.track import check_tracker
 
 
@@ -24,7 +27,7 @@ class Options:
         track: a tracker that curves are sent to as well: one of `TRACKERS`; empty for none.
 
     Raises:
-        ConfigError: the tracker is unknown, or its package is not installed.
+        ConfigError: the seed is too large, the tracker is unknown, or its package is not installed.
     """
 
     seed: int = 0
@@ -38,5 +41,7 @@ class Options:
     track: str = ""
 
     def __post_init__(self) -> None:
+        if abs(self.seed) > MOST_SEED:
+            raise ConfigError(f"seed {shown(self.seed)}: a seed is a whole number of up to 63 bits")
         if self.track:
             check_tracker(self.track)

@@ -23,13 +23,13 @@ from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, Splits, load
-from edgewise.nn import StemName, build_network, choose_stem
+from edgewise.nn import StemName, choose_stem
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.estimate import estimate
-from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import Context, run_phase, wanted_phases
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.sizes import check_sizes
 from edgewise.pipeline.speed import speed_notes
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
@@ -90,9 +90,7 @@ def start(
     processes.on_main(lambda: RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite))
     splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
     facts = _facts(settings, splits, options, compute, command)
-    if genotype is not None:
-        with torch.device("meta"):
-            build_network(genotype, network_spec(settings, splits, facts["stem"]))
+    check_sizes(settings, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
     with make_folder(out, processes, overwrite=options.overwrite) as folder:
         folder.write_text(files.RECIPE, to_toml(settings))
         folder.update_run(facts)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from edgewise.core.limits import Times
+
 
 @dataclass(frozen=True)
 class PolicySettings:
@@ -22,11 +24,11 @@ class PolicySettings:
     Source: Zoph et al. 2018, appendix A: 100 units, lr 3.5e-4, moving average .95, entropy 1e-5, 20 children.
     """
 
-    hidden: Annotated[int, Ge(1)] = 100
+    hidden: Times = 100
     lr: Annotated[float, Gt(0)] = 3.5e-4
     baseline_decay: Annotated[float, Ge(0), Lt(1)] = 0.95
     entropy: Annotated[float, Ge(0)] = 1e-5
-    batch: Annotated[int, Ge(1)] = 20
+    batch: Times = 20
 
 
 @dataclass(frozen=True)
@@ -61,4 +63,4 @@ class NasnetSettings:
     kind: Literal["nasnet"] = "nasnet"
     policy: PolicySettings = field(default_factory=PolicySettings)
     clip: Annotated[float, Gt(0), Lt(1)] = 0.2
-    passes: Annotated[int, Ge(1)] = 10
+    passes: Times = 10

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
-from annotated_types import Ge
+from typing import Any, Literal
 
 from edgewise.core.errors import ConfigError
+from edgewise.core.limits import Times
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import choices_of, genotype_of, neighbour, random_choices
 from edgewise.strategies.strategy import Asked, load_stream, own_stream, stream_state
@@ -34,9 +33,9 @@ class EvolutionSettings:
     """
 
     kind: Literal["evolution"] = "evolution"
-    population: Annotated[int, Ge(1)] = 100
-    sample: Annotated[int, Ge(1)] = 25
-    batch: Annotated[int, Ge(1)] = 1
+    population: Times = 100
+    sample: Times = 25
+    batch: Times = 1
 
     def __post_init__(self) -> None:
         if self.sample > self.population:

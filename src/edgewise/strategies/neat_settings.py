@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from edgewise.core.limits import MOST_TIMES, Times, TimesOrNone
+
 Probability = Annotated[float, Ge(0), Le(1)]
 NotNegative = Annotated[float, Ge(0)]
 
@@ -48,15 +50,15 @@ class NeatSettings:
     """
 
     kind: Literal["neat"] = "neat"
-    population: Annotated[int, Ge(2)] = 150
+    population: Annotated[int, Ge(2), Le(MOST_TIMES)] = 150
     excess: NotNegative = 1.0
     disjoint: NotNegative = 1.0
     difference: NotNegative = 0.4
     threshold: Annotated[float, Gt(0)] = 3.0
-    small: Annotated[int, Ge(0)] = 20
-    stagnation: Annotated[int, Ge(1)] = 15
+    small: TimesOrNone = 20
+    stagnation: Times = 15
     survival: Annotated[float, Gt(0), Le(1)] = 0.2
-    champion: Annotated[int, Ge(2)] = 6
+    champion: Annotated[int, Ge(2), Le(MOST_TIMES)] = 6
     crossover: Probability = 0.75
     interspecies: Probability = 0.001
     disable: Probability = 0.75
@@ -64,5 +66,5 @@ class NeatSettings:
     add_edge: Probability = 0.05
     add_node: Probability = 0.03
     toggle: Probability = 0.1
-    retries: Annotated[int, Ge(0)] = 10
+    retries: TimesOrNone = 10
     start: Literal["random", "minimal"] = "random"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from annotated_types import Ge
-
+from edgewise.core.limits import Times
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import genotype_of, random_choices
 from edgewise.strategies.strategy import Asked, load_stream, own_stream, stream_state
@@ -24,7 +23,7 @@ class RandomSettings:
     """
 
     kind: Literal["random"] = "random"
-    batch: Annotated[int, Ge(1)] = 20
+    batch: Times = 20
 
 
 class Random:

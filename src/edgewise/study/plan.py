@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgewise.core.errors import ConfigError
+from edgewise.core.limits import MOST_RUNS
 from edgewise.core.settings import raise_all, to_toml
 from edgewise.pipeline import Settings, resolve
 from edgewise.study.spec import GridValue, StudySpec, Variant
@@ -96,6 +98,14 @@ def make_cells(spec: StudySpec) -> list[Cell]:
     Raises:
         ConfigError: settings do not fit; lists every fault, each with the method or grid values where it occurs.
     """
+    planned = math.prod(
+        map(len, (spec.methods, spec.spaces or (None,), spec.data, spec.seeds, *spec.grid.values()))
+    )
+    if planned > MOST_RUNS:
+        raise ConfigError(
+            f"study {spec.name} would have {planned:,} runs, and {MOST_RUNS:,} are the most: shorten "
+            "methods, spaces, data, seeds or grid"
+        )
     problems: dict[str, list[str]] = {}
     cells: list[Cell] = []
     for method, space, data, grid in _design(spec):

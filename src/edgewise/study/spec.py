@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le, MaxLen
 
+from edgewise.core.limits import MOST_SEED, MOST_TIMES, TimesOrNone
 from edgewise.core.settings import build
 from edgewise.core.settings_toml import from_toml
 from edgewise.study.checks import flat_grid, table_problems
 
 GridValue = bool | int | float | str
-Seed = Annotated[int, Ge(0)]
+Seeds = Annotated[tuple[Annotated[int, Ge(0), Le(MOST_SEED)], ...], MaxLen(MOST_TIMES)]
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Scale:
     """
 
     name: Literal["tiny", "small", "paper"]
-    seeds: tuple[Seed, ...] = (0,)
+    seeds: Seeds = (0,)
     sets: tuple[str, ...] = ()
-    retrain_best: Annotated[int, Ge(0)] = 0
+    retrain_best: TimesOrNone = 0
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,11 @@ class StudySpec:
     variants: tuple[Variant, ...] = ()
     spaces: tuple[str, ...] = ()
     data: tuple[str, ...] = ("digits",)
-    seeds: tuple[Seed, ...] = (0,)
+    seeds: Seeds = (0,)
     base: tuple[str, ...] = ()
     grid: dict[str, tuple[GridValue, ...]] = field(default_factory=dict)
     baseline: str = ""
-    retrain_best: Annotated[int, Ge(0)] = 0
+    retrain_best: TimesOrNone = 0
     scales: tuple[Scale, ...] = ()
     scale: Literal["tiny", "small", "paper"] | None = None
     published: tuple[Published, ...] = ()
