@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgewise.cli import options as opt
+from edgewise.cli.folders import run_folder
 from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_WORKERS
 
@@ -80,8 +80,9 @@ def explore(
         precision=precision.value,  # type: ignore[arg-type]
         overwrite=overwrite,
     )
-    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{strategy}-{space}-s{seed}"
-    _conclude(start_explore(settings, folder, options=options, workers=workers, progress=progress), progress)
+    with run_folder(out, f"{strategy}-{space}-s{seed}") as folder:
+        result = start_explore(settings, folder, options=options, workers=workers, progress=progress)
+    _conclude(result, progress)
 
 
 def _refuse_with_resume(ctx: typer.Context) -> None:

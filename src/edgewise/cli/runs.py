@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgewise.cli import options as opt
+from edgewise.cli.folders import run_folder
 from edgewise.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -272,8 +272,8 @@ def _begin(
 
     progress = make_progress()
     source = Path(settings.data.source.rstrip("/")).name.replace("*", "").replace(".parquet", "") or "data"
-    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{settings.name}-{source}-s{options.seed}"
-    result = start(settings, folder, options=options, command=command, genotype=genotype, progress=progress)
+    with run_folder(out, f"{settings.name}-{source}-s{options.seed}") as folder:
+        result = start(settings, folder, options=options, command=command, genotype=genotype, progress=progress)
     _conclude(result, progress)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from edgewise.core.atomic import failed, write_bytes
 from edgewise.core.errors import NonFiniteError, RunError
+from edgewise.core.text import readable
 
 
 def encode(value: Any, where: str, indent: int | None = None) -> str:
@@ -26,7 +27,9 @@ def encode(value: Any, where: str, indent: int | None = None) -> str:
         RunError: something else that JSON does not hold.
     """
     try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
+        # Halves of pairs, Python's sign for file names that are no UTF-8, can be spelt in ASCII alone.
+        return text if readable(text) == text else json.dumps(value, allow_nan=False, indent=indent)
     except (ValueError, TypeError, RecursionError) as error:
         at = non_finite(value)
         if at is not None:

@@ -31,6 +31,11 @@ def in_line(text: str) -> str:
     return printable(_CONTROL_OR_NEWLINE.sub(_escape, text))
 
 
+def visible(value: object) -> object:
+    """A value as a page can hold it: control characters of plain text are escaped, all else stays as it is."""
+    return _CONTROL.sub(_escape, value) if type(value) is str else value
+
+
 def readable(name: str) -> str:
     r"""The name of a file as text that can be stored: bytes that are no UTF-8 are spelt `\xff`."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -5,6 +5,7 @@ from edgewise.data.batches import Batch, Batches, in_order
 from edgewise.data.images import Images, SealedImages, Splits
 from edgewise.data.load import load
 from edgewise.data.normalisation import Normalisation
+from edgewise.data.opening import absolute_path, as_text
 from edgewise.data.settings import AugmentSettings, DataSettings
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Normalisation",
     "SealedImages",
     "Splits",
+    "absolute_path",
+    "as_text",
     "in_order",
     "load",
 ]

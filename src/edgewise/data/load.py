@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from edgewise.core import ConfigError, DataError, Streams, build, dump
+from edgewise.core.text import readable
 from edgewise.data.checks import check_classes, check_counts, drop_unused
 from edgewise.data.decode import Format, Header
 from edgewise.data.images import Images, SealedImages, Splits, fingerprint
@@ -67,13 +68,13 @@ def load(settings: DataSettings, *, seed: int, arch_fraction: float = 0.5) -> Sp
         weights=weights,
         arch=arch,
         test=SealedImages(test),
-        class_names=source.class_names,
+        class_names=tuple(map(readable, source.class_names)),
         normalisation=normalisation,
         fingerprint=fingerprint((weights, arch, test)),
         source=settings.source,
         flip_safe=source.flip_safe,
-        notes=tuple(notes),
-        bad_files=tuple(str(one) for one in bad),
+        notes=tuple(map(readable, notes)),
+        bad_files=tuple(readable(str(one)) for one in bad),
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from edgewise.core import DataError
+from edgewise.core.text import readable
 from edgewise.data.digits import digits_source
 from edgewise.data.folder import folder_source
 from edgewise.data.hub import SHORT_NAMES, hub_source
@@ -16,7 +19,37 @@ from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
 
 _HUB_NAME = re.compile(r"^\w[\w.-]*/\w[\w.-]*(:[\w.-]+)?$")
+_URI = "file://"
 _KNOWN = ("digits", *SHORT_NAMES)
+
+
+def absolute_path(source: str) -> str | None:
+    """The absolute path or pattern that a source means; None where it is none, or nothing is there.
+
+    Args:
+        source: what stands in `data.source`.
+    """
+    if source == "digits":
+        return None
+    path = path_of(source)
+    there = path.exists() or (glob.has_magic(source) and any(glob.iglob(str(path), recursive=True)))
+    return os.path.abspath(path) if there else None
+
+
+def path_of(source: str) -> Path:
+    """The path that a source means if it is one; file:// stands before names that are no text in UTF-8."""
+    if source.startswith(_URI):
+        return Path(os.fsdecode(unquote_to_bytes(source.removeprefix(_URI))))
+    return Path(source).expanduser()
+
+
+def as_text(source: str) -> str:
+    """A source as a recipe can hold it: a path with bytes that are no UTF-8 becomes a file:// address.
+
+    Args:
+        source: as the command line or Python gives it.
+    """
+    return source if readable(source) == source else Path(os.path.abspath(path_of(source))).as_uri()
 
 
 def open_source(settings: DataSettings) -> Source:
@@ -28,7 +61,7 @@ def open_source(settings: DataSettings) -> Source:
     name = settings.source
     if name == "digits":
         return digits_source()
-    path = Path(name).expanduser()
+    path = path_of(name)
     if path.is_dir():
         files = [*path.glob("*.parquet"), *path.glob("*/*.parquet")]
         return parquet_source(settings, files) if files else folder_source(path, name)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -13,6 +16,7 @@ from torch import Tensor
 from edgewise.core import folder as files
 from edgewise.core.atomic import write_bytes
 from edgewise.core.errors import EdgewiseError, RunError
+from edgewise.core.text import readable
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, from_metadata, to_metadata
 from edgewise.export.weights import empty_network, fill, inference_weights, misfits
@@ -76,9 +80,21 @@ def _missing(where: Path, *, in_folder: bool) -> str:
     return f"{where}: no such file or folder; name a run folder or a {files.NETWORK}"
 
 
+@contextmanager
+def _named_in_utf8(path: Path) -> Iterator[Path]:
+    """The file under a name that the library can read."""
+    if readable(str(path)) == str(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / path.suffix
+        link.symlink_to(path.absolute())
+        yield link
+
+
 def _read(path: Path) -> tuple[NetworkFacts, dict[str, Tensor]]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with _named_in_utf8(path) as name, safe_open(name, framework="pt") as file:
             metadata = file.metadata() or {}
             facts = from_metadata(metadata, where=str(path))
             # Copies, because the file is mapped into memory and may be cut off by others later.

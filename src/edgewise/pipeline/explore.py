@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
 from edgewise.pipeline.ending import noting_end
-from edgewise.pipeline.explore_settings import ExploreSettings
+from edgewise.pipeline.explore_settings import TABLE, ExploreSettings
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
+from edgewise.pipeline.sources import path_facts, path_of_run, source_of_run
 from edgewise.pipeline.trainer import Place, TrainScorer
 from edgewise.report import write_report
 from edgewise.spaces import Genotype, space
@@ -77,7 +78,8 @@ def start_explore(
         scorer = _scorer(settings, place, workers, stop)
         with RunFolder.create(out, overwrite=options.overwrite) as folder:
             folder.write_text(files.RECIPE, to_toml(settings))
-            folder.update_run(_facts(settings, place, scorer))
+            named = {"data": settings.data.source, "table": settings.table and str(settings.table[0])}
+            folder.update_run(_facts(settings, place, scorer) | {"paths": path_facts(named, folder.path)})
             return _guarded(folder, settings, place, scorer, stop, progress)
 
 
@@ -103,8 +105,9 @@ def resume_explore(path: Path | str, *, workers: int = 1, progress: Progress | N
             return _result(folder)
         settings = build(ExploreSettings, from_toml(folder.file(files.RECIPE)))
         place = Place(run["seed"], run["device"], run["precision"])
-        scorer = _scorer(settings, place, workers, stop)
-        if scorer.facts() != run["scored_by"]:
+        scorer = _scorer(_found_again(settings, run, folder.path), place, workers, stop)
+        same_name = {"source": settings.data.source}
+        if scorer.facts() | same_name != run["scored_by"] | same_name:
             raise RunError(
                 f"{path}: scores come from {scorer.facts()}, but the run began with {run['scored_by']}: restore "
                 "the table or the images, or start a new run"
@@ -112,6 +115,14 @@ def resume_explore(path: Path | str, *, workers: int = 1, progress: Progress | N
         run.pop("error", None)
         folder.write_json(files.RUN, run | {"status": "running"})
         return _guarded(folder, settings, place, scorer, stop, progress)
+
+
+def _found_again(settings: ExploreSettings, run: dict[str, Any], folder: Path) -> ExploreSettings:
+    """The settings with table or images as they are found from here."""
+    if settings.table is None:
+        return replace(settings, data=source_of_run(settings.data, run, folder))
+    file, name = settings.table
+    return replace(settings, score=f"{TABLE}{path_of_run('table', str(file), run, folder)}:{name}")
 
 
 def _scorer(settings: ExploreSettings, place: Place, workers: int, stop: StopRequest) -> Scorer:

@@ -15,7 +15,7 @@ from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_EPOCHS, Queries
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
-from edgewise.data import AugmentSettings, DataSettings
+from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods.recipe import TrainSettings
 from edgewise.pipeline.presets import PRESETS
 from edgewise.spaces import space
@@ -133,5 +133,5 @@ def resolve_explore(
     table = merge(table, {name: part for name, part in PRESETS[preset].items() if name in SECTIONS})
     table["queries"] = queries
     if data is not None:
-        table = merge(table, {"data": {"source": data}})
+        table = merge(table, {"data": {"source": as_text(data)}})
     return build(ExploreSettings, apply_sets(table, ExploreSettings, sets))

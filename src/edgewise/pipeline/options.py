@@ -24,6 +24,7 @@ class Options:
         overwrite: whether a finished run in the folder may be replaced.
         estimate: whether to measure a few steps first and say what the run will cost.
         truth: a table of NAS-Bench-201: each epoch of a search says what its cell really reaches.
+        began_in: the folder that relative paths of images are relative to; empty for the working folder.
         track: a tracker that curves are sent to as well: one of `TRACKERS`; empty for none.
 
     Raises:
@@ -38,6 +39,7 @@ class Options:
     overwrite: bool = False
     estimate: bool = False
     truth: str | None = None
+    began_in: str = ""
     track: str = ""
 
     def __post_init__(self) -> None:

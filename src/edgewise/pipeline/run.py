@@ -30,6 +30,7 @@ from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import Context, run_phase, wanted_phases
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sizes import check_sizes
+from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
 from edgewise.pipeline.speed import speed_notes
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
@@ -88,8 +89,10 @@ def start(
     progress, out = heard(progress, processes), processes.broadcast(str(out))
     open_truth(options.truth, settings)
     processes.on_main(lambda: RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite))
-    splits = load(settings.data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
-    facts = _facts(settings, splits, options, compute, command)
+    data = seen_from(settings.data, options.began_in)
+    paths = path_facts({"data": data.source, "truth": options.truth}, Path(out))
+    splits = load(data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
+    facts: dict[str, Any] = _facts(settings, splits, options, compute, command) | {"paths": paths}
     check_sizes(settings, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
     with make_folder(out, processes, overwrite=options.overwrite) as folder:
         folder.write_text(files.RECIPE, to_toml(settings))
@@ -139,7 +142,8 @@ def resume(
     compute = Compute(resumed_device(run["device"]), run["precision"], compile=run.get("compile", False))
     progress = heard(progress, compute.processes)
     with open_folder(path, compute.processes) as folder:
-        splits = load(settings.data, seed=run["seed"], arch_fraction=settings.search.arch_fraction)
+        source = source_of_run(settings.data, run, before.path)
+        splits = load(source, seed=run["seed"], arch_fraction=settings.search.arch_fraction)
         if splits.fingerprint != run["data"]["fingerprint"]:
             raise RunError(
                 f"{path}: the images of {settings.data.source} are not those that the run began with "
@@ -236,11 +240,16 @@ def _carry_out(
                 processes=processes,
             ),
             progress=progress,
-            truth=open_truth(run.get("truth"), settings),
+            truth=open_truth(_truth_file(run, folder), settings),
         )
         with noting_end(folder):
             run_phases(phases, context, run_phase)
     return _result(folder)
+
+
+def _truth_file(run: dict[str, Any], folder: RunFolder) -> str | None:
+    truth = run.get("truth")
+    return None if truth is None else path_of_run("truth", truth, run, folder.path)
 
 
 def _result(folder: RunFolder) -> RunResult:

@@ -12,7 +12,7 @@ from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
-from edgewise.data import AugmentSettings, DataSettings
+from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods import Recipe, SearchSettings, WarmUp, citations, recipe
 from edgewise.pipeline.presets import OPTIONAL, PRESETS
 
@@ -73,7 +73,7 @@ def resolve(
     if preset is not None:
         table = _with_preset(table, preset)
     if data is not None:
-        table = merge(table, {"data": {"source": data}})
+        table = merge(table, {"data": {"source": as_text(data)}})
     return build(Settings, apply_sets(table, Settings, sets))
 
 

@@ -11,9 +11,10 @@ from edgewise.core.errors import DataError
 from edgewise.core.folder import RunFolder
 from edgewise.core.settings import build
 from edgewise.core.settings_toml import from_toml
-from edgewise.data import Normalisation, load
+from edgewise.data import Normalisation, as_text, load
 from edgewise.export import load_network
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.sources import source_of_run
 from edgewise.train import TestResult, evaluate
 
 
@@ -40,7 +41,9 @@ def retest(
     settings = build(Settings, from_toml(folder.file(files.RECIPE)))
     source = replace(settings.data, image_size=loaded.facts.image_size)
     if data is not None:
-        source = replace(source, source=data)
+        source = replace(source, source=as_text(data))
+    else:
+        source = source_of_run(source, folder.read_run(), folder.path)
     splits = load(
         source,
         seed=folder.read_run()["seed"] if seed is None else seed,

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from edgewise.core import RunFolder, folder
+from edgewise.core.text import visible
 from edgewise.report.assets import asset, plotly
 from edgewise.report.conflicts import conflict_maps, conflict_means, conflict_state
 from edgewise.report.cosines import make_cosines
@@ -62,6 +63,7 @@ def render(record: RunRecord) -> str:
     environment = Environment(
         loader=PackageLoader("edgewise.report", "templates"),
         autoescape=True,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -11,6 +11,7 @@ from typing import Any
 from edgewise.core import RunFolder, folder
 from edgewise.core.errors import GenotypeError, RunError
 from edgewise.core.records import non_finite
+from edgewise.core.text import in_line
 from edgewise.spaces import Genotype
 
 EXPLORE = "explore"
@@ -67,7 +68,7 @@ class RunRecord:
     @property
     def classes(self) -> list[str]:
         """The names of the classes; empty where the run has not got as far as its data."""
-        return [str(name) for name in self.run.get("data", {}).get("classes", [])]
+        return [in_line(str(name)) for name in self.run.get("data", {}).get("classes", [])]
 
     def planned_epochs(self, section: str) -> int | None:
         """Epochs that the recipe asks of a `search` or `train`; None where it does not say."""

@@ -69,6 +69,7 @@ class Study:
         runs: of the design.
         states: of all runs, by name.
         retrained: for each cell's key, the seed of its best search and the trainings of its network.
+        began_in: the folder where it began.
     """
 
     spec: StudySpec
@@ -76,6 +77,7 @@ class Study:
     runs: list[PlannedRun]
     states: dict[str, RunState] = field(default_factory=dict)
     retrained: dict[str, tuple[int, list[PlannedRun]]] = field(default_factory=dict)
+    began_in: str = ""
 
     def results(self) -> Results:
         """What is known so far."""
@@ -138,7 +140,8 @@ def conduct(
     # Before anything is written: a folder with a run of another study is left as it is.
     study.look(runs)
     executor = _executor(options)
-    with StudyFolder.begin(out, spec, runs):
+    with StudyFolder.begin(out, spec, runs) as folder:
+        study.began_in = folder.read_state()["began_in"]
         _introduce(study, progress)
         _carry_out(study, runs, executor, options, progress)
         more = study.plan_retraining()
@@ -194,7 +197,14 @@ def _carry_out(
         board.note(by_name[job.name], state_after(study.root, by_name[job.name], outcome))
 
     jobs = [
-        make_job(run, study.root, device=options.device, precision=options.precision, threads=_threads(options))
+        make_job(
+            run,
+            study.root,
+            device=options.device,
+            precision=options.precision,
+            threads=_threads(options),
+            began_in=study.began_in,
+        )
         for run in todo
     ]
     try:

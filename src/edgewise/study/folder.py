@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from edgewise.core.lock import FolderLock
 from edgewise.core.provenance import git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
+from edgewise.core.text import readable
 from edgewise.study.plan import PlannedRun
 from edgewise.study.spec import StudySpec
 
@@ -101,8 +103,16 @@ class StudyFolder:
 
     def _write(self, spec: StudySpec, runs: dict[str, str]) -> None:
         self.write_text(SPEC, to_toml(spec))
-        began = self.read_state()["began"] if (self.path / STATE).is_file() else now()
-        state = {"format": FORMAT, "name": spec.name, "began": began, "versions": versions(), "git": git_state()}
+        before = self.read_state() if (self.path / STATE).is_file() else {}
+        state = {
+            "format": FORMAT,
+            "name": spec.name,
+            "began": before.get("began") or now(),
+            # Images named by relative paths are found again, from wherever the study is gone on with.
+            "began_in": before.get("began_in") or readable(os.getcwd()),
+            "versions": versions(),
+            "git": git_state(),
+        }
         self.write_text(STATE, json.dumps(state | {"runs": runs}, indent=1) + "\n")
 
     def __enter__(self) -> StudyFolder:

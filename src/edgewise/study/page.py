@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from edgewise.core.citations import THESIS
 from edgewise.core.settings import to_toml
+from edgewise.core.text import visible
 from edgewise.report.assets import asset, plotly
 from edgewise.report.figures import rounded
 from edgewise.study.conduct import Study
@@ -32,6 +33,7 @@ def render(study: Study, results: Results, tables: Tables) -> str:
     environment = Environment(
         loader=PackageLoader("edgewise.study", "templates"),
         autoescape=True,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from edgewise.core.text import in_line
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,23 @@ _LATEX = {
 
 def latex(text: str) -> str:
     """A text with LaTeX's own characters spelt out."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in in_line(text))
+
+
+def _csv_entry(value: object) -> object:
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = in_line(value)
+    return f"'{text}" if re.match(r"\s*[=+@-].", text) else text
 
 
 def to_csv(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows as CSV (RFC 4180); None is an empty entry, numbers keep all their digits."""
+    """Rows as CSV (RFC 4180); None is an empty entry, numbers keep all their digits.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(heads)
-    writer.writerows([["" if value is None else value for value in row] for row in rows])
+    writer.writerows([[_csv_entry(value) for value in row] for row in rows])
     return buffer.getvalue()

@@ -35,6 +35,7 @@ class Job:
         device: see `Compute`.
         precision: see `Compute`.
         threads: of PyTorch; None leaves them as they are.
+        began_in: see `Options`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Job:
     device: str = "auto"
     precision: Precision = "fp32"
     threads: int | None = None
+    began_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Outcome:
     error: str = ""
 
 
-def make_job(run: PlannedRun, root: Path, *, device: str, precision: Precision, threads: int | None) -> Job:
+def make_job(
+    run: PlannedRun, root: Path, *, device: str, precision: Precision, threads: int | None, began_in: str = ""
+) -> Job:
     """The job of a run of the study in `root`."""
     root = root.resolve()
     return Job(
@@ -74,6 +78,7 @@ def make_job(run: PlannedRun, root: Path, *, device: str, precision: Precision, 
         device=device,
         precision=precision,
         threads=threads,
+        began_in=began_in,
     )
 
 
@@ -111,7 +116,9 @@ def _run(job: Job, progress: Progress | None) -> None:
         return
     settings = build(Settings, from_toml(job.recipe))
     genotype = None if job.genotype is None else Genotype.from_json(job.genotype)
-    options = Options(seed=job.seed, device=job.device, precision=job.precision, overwrite=True)
+    options = Options(
+        seed=job.seed, device=job.device, precision=job.precision, overwrite=True, began_in=job.began_in
+    )
     start(settings, path, options=options, command=job.command, genotype=genotype, progress=progress)
 
 
