@@ -10,7 +10,7 @@ import typer
 
 from edgewise.cli import options as opt
 from edgewise.cli.folders import run_folder
-from edgewise.core.errors import ConfigError
+from edgewise.core.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from edgewise.core.progress import Progress
@@ -292,3 +292,5 @@ def _conclude(result: RunResult, progress: Progress) -> None:
         heads, rows = summary_columns(result.results), summary_rows(result.results)
         progress.table("Tested once, after training with the same budget", heads, rows)
     progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")
+    if result.failure:
+        raise DivergedError(result.failure)

@@ -37,6 +37,10 @@ class NonFiniteError(RunError):
     """A loss, gradient or architecture parameter became infinite or NaN."""
 
 
+class DivergedError(NonFiniteError):
+    """A training's loss left all bounds: the network can't be used."""
+
+
 class ShortOfMemoryError(RunError):
     """There was not enough memory.
 

@@ -125,6 +125,21 @@ class Loop:
             while mark.epoch < task.epochs:
                 self._epoch(task, mark, view)
 
+    def give_up(self, task: Task) -> None:
+        """Takes back what a task that failed has left in trace, timings and checkpoint, as if it had not begun."""
+        state = self.folder.load_checkpoint()
+        self._processes.barrier()
+        if state is None or state["phase"] != task.phase:
+            return
+        mark = Mark.start(task, state)
+        mark.go_back()
+        self.folder.truncate_trace(mark.trace)
+        self.folder.truncate_timings(mark.timings)
+        if self._processes.main:
+            self.folder.save_checkpoint(
+                {"phase": f"{task.phase}, given up", "mark": mark.state_dict(), "task": {}}
+            )
+
     def _epoch(self, task: Task, mark: Mark, view: Phase) -> None:
         for step in range(mark.step, task.steps):
             if self.stop.requested:
@@ -170,11 +185,11 @@ class Loop:
         try:
             return action()
         except NonFiniteError as error:
-            raise NonFiniteError(
+            raise type(error)(
                 f"{error}; the last good checkpoint is {mark.saved_at}: go on from it by "
                 f"`{self._resume_command()}` with a lower learning rate (add --set weights.lr=..., "
                 "--set arch.lr=... or --set train.lr=...), or start anew with --precision fp32"
-            ) from None
+            ) from error
         except ShortOfMemoryError as error:
             command = " ".join(filter(None, [self._resume_command(), error.resume_with]))
             raise ShortOfMemoryError(
@@ -204,12 +219,25 @@ class Loop:
 class Mark:
     """How far a task has come, and how much of the trace belongs to it."""
 
-    def __init__(self, *, epoch: int, step: int, trace: int, timings: int, seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        epoch: int,
+        step: int,
+        trace: int,
+        timings: int,
+        seconds: float,
+        first_trace: int | None = None,
+        first_timing: int | None = None,
+    ) -> None:
         self.epoch = epoch
         self.step = step
         self.trace = trace
         self.timings = timings
         self.seconds = seconds
+        # Checkpoints of version 0.1 don't say where their task began.
+        self.first_trace = trace if first_trace is None else first_trace
+        self.first_timing = timings if first_timing is None else first_timing
         self.saved = time.monotonic()
         self.checked = self.saved
         self.saved_at = f"epoch {epoch + 1}, step {step}"
@@ -223,6 +251,11 @@ class Mark:
         if state["phase"] == task.phase:
             return Mark(**mark)
         return Mark(epoch=0, step=0, trace=mark["trace"], timings=mark["timings"], seconds=0.0)
+
+    def go_back(self) -> None:
+        """Goes back to where the task began."""
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.trace, self.timings = self.first_trace, self.first_timing
 
     def next_epoch(self) -> None:
         """Steps to the next epoch's start, behind one more line of trace and timings."""
@@ -238,4 +271,6 @@ class Mark:
             "trace": self.trace,
             "timings": self.timings,
             "seconds": self.seconds,
+            "first_trace": self.first_trace,
+            "first_timing": self.first_timing,
         }

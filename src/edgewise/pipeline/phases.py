@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
@@ -11,7 +14,7 @@ from torch import nn
 
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
-from edgewise.core.errors import RunError
+from edgewise.core.errors import DivergedError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
@@ -48,6 +51,7 @@ class Context:
     loop: Loop
     progress: Progress
     truth: Callable[[Genotype], dict[str, Any]] | None = None
+    alone: bool = True
 
     def genotype(self) -> Genotype:
         """The genotype of the run."""
@@ -124,11 +128,21 @@ def _train(name: str, context: Context) -> None:
         seed=context.seed,
         compute=context.compute,
     )
-    context.loop.run(task)
-    seconds = _note_cost(task.phase, context)
-    if name == "found":
-        _save_network(candidate.network, context)
-    _test(candidate, context, seconds)
+    try:
+        context.loop.run(task)
+        seconds = _note_cost(task.phase, context)
+        _test(candidate, context, seconds)
+    except DivergedError as error:
+        if context.alone:
+            raise
+        context.loop.give_up(task)
+        _note_divergence(name, str(error.__cause__ or error), context)
+
+
+def _note_divergence(name: str, said: str, context: Context) -> None:
+    """The other networks of the comparison are trained all the same."""
+    context.folder.update_run({"diverged": {name: said}})
+    context.progress.say(f"warning: {said}; the run goes on with the other networks")
 
 
 def _test(candidate: Candidate, context: Context, train_seconds: float) -> None:
@@ -139,6 +153,13 @@ def _test(candidate: Candidate, context: Context, train_seconds: float) -> None:
         classes=context.splits.classes,
         compute=context.compute,
     )
+    if not math.isfinite(result.loss):
+        raise DivergedError(
+            f"the training ({candidate.name}) diverged: the loss on test images is {result.loss}: lower train.lr "
+            f"(it is {context.settings.train.lr:g})"
+        )
+    if candidate.name == "found":
+        _save_network(candidate.network, context)
     record = candidate.record() | {
         "top1": result.top1,
         "loss": result.loss,
@@ -180,6 +201,8 @@ def _save_network(network: nn.Module, context: Context) -> None:
 
 
 def _export(context: Context) -> None:
+    if "found" not in context.results():
+        return
     if context.folder.has(files.ONNX) and "onnx" in context.folder.read_run():
         return
     loaded = load_network(context.folder.path)
@@ -191,5 +214,17 @@ def _export(context: Context) -> None:
 
 
 def _report(context: Context) -> None:
-    context.folder.update_run({"status": "done", "finished": now()})
+    diverged = context.folder.read_run().get("diverged", {})
+    ended = (
+        {"status": "failed", "error": advice(diverged, context.folder.path)} if diverged else {"status": "done"}
+    )
+    context.folder.update_run({**ended, "finished": now()})
     write_report(context.folder.path)
+
+
+def advice(diverged: Mapping[str, str], path: Path) -> str:
+    """What is to be said of networks whose training diverged, and how to train them again."""
+    return (
+        f"{'; '.join(diverged.values())}. Train {'it' if len(diverged) == 1 else 'them'} again by `edgewise run "
+        f"--resume {shlex.quote(str(path))} --set train.lr=...`; what is trained already stays as it is"
+    )

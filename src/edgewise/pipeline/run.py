@@ -53,11 +53,13 @@ class RunResult:
         folder: the run folder.
         genotype: the cells that were found or trained.
         results: for each trained network, the entry of results.json.
+        failure: what went wrong with those that are not among them; empty where nothing did.
     """
 
     folder: Path
     genotype: Genotype
     results: dict[str, dict[str, Any]]
+    failure: str = ""
 
 
 def start(
@@ -155,6 +157,7 @@ def resume(
             folder.write_text(files.RECIPE, to_toml(settings))
             changes["changed_settings"] = [*run.get("changed_settings", []), *sets]
         run.pop("error", None)
+        run.pop("diverged", None)
         changes |= note_processes(run, compute.processes, progress)
         folder.write_json(files.RUN, run | {"status": "running", **changes})
         introduce(run, settings, splits, progress)
@@ -241,6 +244,7 @@ def _carry_out(
             ),
             progress=progress,
             truth=open_truth(_truth_file(run, folder), settings),
+            alone=sum(phase.startswith("train:") for phase in phases) == 1,
         )
         with noting_end(folder):
             run_phases(phases, context, run_phase)
@@ -255,7 +259,8 @@ def _truth_file(run: dict[str, Any], folder: RunFolder) -> str | None:
 def _result(folder: RunFolder) -> RunResult:
     genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
-    return RunResult(folder.path, genotype, results)
+    run = folder.read_run()
+    return RunResult(folder.path, genotype, results, run.get("error", "") if run.get("diverged") else "")
 
 
 def _say_cost(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from edgewise.core.compute import Compute, restore_optimizer
-from edgewise.core.errors import NonFiniteError
+from edgewise.core.errors import DivergedError
 from edgewise.core.memory import explaining_memory
 from edgewise.core.optimiser import sgd
 from edgewise.core.streams import Streams
@@ -17,6 +18,9 @@ from edgewise.methods import TrainSettings
 from edgewise.methods.schedule import cosine
 from edgewise.nn import DropPath, synchronise, use_engine
 from edgewise.train.forward import TrainingPass
+
+# A mean cross-entropy, in nats, that no training of use passes through: the right class at a chance of e**-50.
+LARGEST_LOSS = 50.0
 
 
 class TrainTask:
@@ -69,6 +73,7 @@ class TrainTask:
             device=compute.device,
             processes=compute.processes,
         )
+        self._classes = splits.classes
         self._weights = list(self.network.parameters())
         self.optimizer = compute.prepare_optimizer(
             sgd(
@@ -144,10 +149,15 @@ class TrainTask:
         return {"loss": loss, "accuracy": accuracy}
 
     def check_finite(self, epoch: int) -> None:
-        """Raises NonFiniteError if a loss or gradient norm is not finite."""
-        for name, value in zip(("loss", "accuracy", "gradient norm"), self._means(), strict=True):
-            if not abs(value) < float("inf"):
-                raise NonFiniteError(f"{name} is {value} in epoch {epoch + 1} of the {self.title}")
+        """Raises DivergedError if a loss or gradient norm is not finite, or the loss beyond all use."""
+        loss, _, norm = self._means()
+        for name, value, most in (("loss", loss, LARGEST_LOSS), ("gradient norm", norm, math.inf)):
+            if not abs(value) < most:
+                raise DivergedError(
+                    f"the {self.title} diverged: its {name} is {value:.4g} in epoch {epoch + 1} (a network that "
+                    f"guesses has a loss of {math.log(self._classes):.2g}): lower train.lr (it is "
+                    f"{self.settings.lr:g})"
+                )
 
     def finish_epoch(self, epoch: int) -> dict[str, Any]:
         """The epoch's record for the trace."""
