@@ -22,6 +22,7 @@ from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.explore_settings import ExploreSettings
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
+from edgewise.pipeline.speed import announce_kernels
 from edgewise.pipeline.trainer import Place, TrainScorer
 from edgewise.report import write_report
 from edgewise.spaces import Genotype, space
@@ -152,6 +153,8 @@ def _guarded(
         f"{settings.strategy.kind} on space {settings.space}: {settings.queries} queries, scored by "
         f"{settings.score}; seed {place.seed}"
     )
+    if scorer.wants_kernels:
+        announce_kernels(folder, progress)
     try:
         title = f"search ({settings.strategy.kind})"
         with noting_end(folder), progress.phase(title, epochs=1, steps=settings.queries) as view:
