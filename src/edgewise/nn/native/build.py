@@ -105,8 +105,8 @@ def _load(compiler: tuple[str, ...]) -> Build:
             refused = refused or _refusal(folder, error)
         else:
             return Build(made, note=_where(folder, refused) or anew)
-    why = refused or ": there is no home folder"
-    return Build(load_new(_compiled(compiler), name), note=f"the kernels are compiled anew for each process{why}")
+    why = f"they can't be kept in {refused}" if refused else "there is no home folder to keep them in"
+    return Build(load_new(_compiled(compiler), name), note=f"each process compiles the kernels anew: {why}")
 
 
 def _usable() -> tuple[list[Path], str]:
@@ -122,11 +122,11 @@ def _usable() -> tuple[list[Path], str]:
 
 
 def _refusal(folder: Path, error: Exception) -> str:
-    return f", not in {folder}: {getattr(error, 'strerror', None) or error}"
+    return f"{folder}: {getattr(error, 'strerror', None) or error}"
 
 
 def _where(folder: Path, refused: str) -> str:
-    return f"the compiled kernels are kept in {folder}{refused}" if refused else ""
+    return f"the compiled kernels are kept in {folder}, not in {refused}" if refused else ""
 
 
 def _sources() -> Path:
