@@ -18,6 +18,7 @@ from edgewise.benchmarks.reading import _all_strings
 from edgewise.core import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
 from edgewise.data import SealedImages, load
+from edgewise.nn.native import Build
 from edgewise.pipeline import resolve_explore, resume_explore, start_explore
 from edgewise.spaces import Genotype
 from edgewise.spaces.nb201 import to_string
@@ -127,6 +128,19 @@ def test_a_trace_that_the_strategy_does_not_repeat_is_refused(table: Path, tmp_p
     trace.write_text(rest[0] + first + "".join(rest[1:]))
     with pytest.raises(RunError, match="query 0 is another genotype"):
         resume_explore(tmp_path / "run")
+
+
+def test_trainings_without_kernels_are_one_warning_at_the_start_and_a_table_needs_none(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.pipeline.speed.build_once", lambda: Build(None, "there is no C++ compiler"))
+    trained = resolve_explore("random", score="train:1", space="darts", queries=2, data="digits", sets=TRAINING)
+    looked_up = resolve_explore("random", score=f"table:{table}", queries=2)
+    for name, settings, said in (("trained", trained, 1), ("table", looked_up, 0)):
+        watch = Watch()
+        start_explore(settings, tmp_path / name, progress=watch)
+        assert sum("there is no C++ compiler" in line for line in watch.lines) == said
+        assert ("kernels" in json.loads((tmp_path / name / "run.json").read_text())) == said
 
 
 @pytest.mark.slow

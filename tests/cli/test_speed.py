@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.conftest import SMALL, Call
+import pytest
+
+from tests.cli.conftest import SMALL, Call, script
 
 BRIEF = ("--set", "search.epochs=1", "--set", "warm_up=none", "--set", "data.train_images=80")
 
@@ -35,3 +37,18 @@ def test_compile_is_not_given_again_when_a_run_is_resumed(call: Call, tmp_path: 
     outcome = call("run", "--resume", tmp_path, "--compile")
     assert outcome.code != 0
     assert "--compile" in outcome.err + outcome.out
+
+
+def test_a_missing_compiler_is_one_warning_before_the_first_epoch_and_none_in_the_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/c++")
+    outcome = script("search", *SMALL, *BRIEF, "--device", "cpu", "--estimate", "--out", "run", cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert (outcome.out + outcome.err).count("PyTorch's own operations") == 1
+    assert "/nowhere/c++" not in outcome.err
+    lines = outcome.out.splitlines()
+    warned = [i for i, line in enumerate(lines) if line.startswith("warning: there is no C++ compiler")]
+    measured = [i for i, line in enumerate(lines) if line.startswith("measuring")]
+    assert warned < measured
+    assert "C++" not in script("search", "--help", cwd=tmp_path).out

@@ -8,6 +8,8 @@ NATIVE = "tests/nn/test_native.py::test_"
 SAME = NATIVE + "logits_gradients_and_statistics_are_those_of_the_plain_supernet"
 ON_KERNELS = "tests/nn/test_trained_on_kernels.py::test_"
 TRAINED = ON_KERNELS + "outputs_gradients_and_statistics_of_depthwise_convolutions_are_those_of_the_modules"
+BUILD = "tests/nn/test_native_build.py::test_"
+SPEED = "tests/pipeline/test_speed.py::test_"
 PLAIN = "tests/nn/test_trained_on_kernels.py::TestPlainInstead::"
 
 NATIVE_KERNELS = [
@@ -157,5 +159,47 @@ NATIVE_KERNELS = [
         "        and norm.momentum is not None\n",
         "",
         PLAIN + "test_where_running_statistics_are_a_plain_mean",
+    ),
+    plant(
+        "a damaged library of kernels is loaded",
+        "nn/native/store.py",
+        'if hashlib.sha256(library.read_bytes()).hexdigest() != note.read_text(errors="replace").strip():',
+        "if False:",
+        BUILD + "a_library_that_was_cut_does_not_kill_the_process",
+    ),
+    plant(
+        "kernels are loaded from a folder that others may write",
+        "nn/native/store.py",
+        "if not others_may_add and (shared or found.st_mode & stat.S_IWOTH):",
+        "if not others_may_add and shared:",
+        BUILD + "a_folder_that_others_may_write_is_not_used",
+    ),
+    plant(
+        "the folders above that of the kernels are not looked at",
+        "nn/native/store.py",
+        "for part in (folder, *folder.parents):",
+        "for part in (folder,):",
+        BUILD + "a_folder_that_others_may_write_is_not_used",
+    ),
+    plant(
+        "a library that is no library of kernels is kept as one",
+        "nn/native/store.py",
+        "        library = _opened(made)\n        if folder",
+        "        library = ctypes.CDLL(None)\n        if folder",
+        BUILD + "a_compiler_that_fails_is_a_fault_with_its_own_last_line_and_nothing_is_kept",
+    ),
+    plant(
+        "a process loads the half-written library of another",
+        "nn/native/store.py",
+        "dir=folder, ignore_cleanup_errors=True) as work:\n        made = Path(work) / name",
+        "dir=folder, ignore_cleanup_errors=True) as work:\n        made = (folder or Path(work)) / name",
+        BUILD + "a_compiler_that_fails_is_a_fault_with_its_own_last_line_and_nothing_is_kept",
+    ),
+    plant(
+        "a run without kernels keeps it to itself",
+        "pipeline/run.py",
+        "        announce_kernels(folder, progress)\n",
+        "        pass\n",
+        SPEED + "a_run_without_kernels_warns_once_before_it_begins_and_records_the_compilers_words",
     ),
 ]

@@ -206,7 +206,7 @@ def test_a_second_derivative_is_refused_instead_of_wrong() -> None:
 @pytest.mark.parametrize(("name", "value"), [("EDGEWISE_NATIVE", "0"), ("CXX", "/nowhere/c++")])
 def test_without_kernels_auto_is_the_grouped_supernet(name: str, value: str, tmp_path) -> None:
     script = (
-        "import logging; logging.basicConfig(level=logging.INFO)\n"
+        "import logging; logging.basicConfig(level=logging.DEBUG)\n"
         "from tests.nn.test_native import make\n"
         "import torch\n"
         "case = make()\n"

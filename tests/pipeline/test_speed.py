@@ -13,11 +13,13 @@ from torch import Tensor
 
 from edgewise.core import compiling
 from edgewise.core.compute import Compute
+from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
 from edgewise.core.processes import Processes
 from edgewise.methods import RECIPES
+from edgewise.nn.native import Build
 from edgewise.pipeline import Options, resume, start
-from edgewise.pipeline.speed import speed_notes
+from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
 from edgewise.spaces import published
 from tests.backend import Backend, use_backend
 from tests.pipeline.small import SEED, Watch, one_thread, small, without_onnx
@@ -149,3 +151,86 @@ def test_with_several_processes_nothing_is_compiled_and_the_line_says_so(monkeyp
     assert not compute.compiles
     (line,) = speed_notes(compute, ["train:found"], RECIPES["pc-darts"], compile=True)
     assert "several processes share each batch" in line
+
+
+NO_COMPILER = Build(None, "there is no C++ compiler")
+BROKEN = Build(None, "the C++ compiler cc could not compile the kernels", detail="cell.cpp:1: error: no")
+
+
+def kernels_are(monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
+    monkeypatch.setattr("edgewise.pipeline.speed.build_once", lambda: build)
+
+
+@pytest.mark.parametrize(
+    ("build", "record"),
+    [
+        (NO_COMPILER, "there is no C++ compiler"),
+        (BROKEN, "the C++ compiler cc could not compile the kernels: cell.cpp:1: error: no"),
+    ],
+)
+def test_a_run_without_kernels_warns_once_before_it_begins_and_records_the_compilers_words(
+    build: Build, record: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kernels_are(monkeypatch, build)
+    begun: list[int] = []
+    watch = Watch(step=lambda *where: begun.append(len(watch.lines)))
+    train(tmp_path / "run", compile=False, watch=watch)
+    (line,) = [line for line in watch.lines if "warning" in line]
+    assert build.fault in line
+    assert "times the time" in line
+    assert "apt install g++" in line
+    assert ("run.json" in line) == bool(build.detail)
+    assert "error: no" not in line
+    assert watch.lines.index(line) < begun[0]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["kernels"] == record
+
+
+@pytest.mark.parametrize(
+    ("build", "said", "record"),
+    [
+        (Build(None), [], "switched off"),
+        (Build(object()), [], "loaded"),  # type: ignore[arg-type]
+        (Build(object(), note="kept elsewhere"), ["note: kept elsewhere"], "loaded"),  # type: ignore[arg-type]
+    ],
+)
+def test_kernels_that_are_there_or_switched_off_are_no_warning(
+    build: Build, said: list[str], record: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kernels_are(monkeypatch, build)
+    watch = Watch()
+    with RunFolder.create(tmp_path / "run") as folder:
+        announce_kernels(folder, watch)
+        assert folder.read_run()["kernels"] == record
+    assert watch.lines == said
+
+
+@pytest.mark.parametrize(
+    ("sets", "device", "precision", "phases", "wanted"),
+    [
+        ((), "cpu", "fp32", ("search",), True),
+        ((), "cpu", "fp32", ("train:found",), True),
+        ((), "cpu", "fp32", ("export", "report"), False),
+        ((), "cuda", "fp32", ("search", "train:found"), False),
+        ((), "cpu", "bf16", ("search", "train:found"), False),
+        (("search.engine=plain",), "cpu", "fp32", ("search",), False),
+        (("search.engine=grouped",), "cpu", "fp32", ("search",), False),
+        (("search.engine=plain",), "cpu", "fp32", ("search", "train:found"), True),
+        (("train.engine=plain",), "cpu", "fp32", ("train:found",), False),
+        (("space=nb201", "train.auxiliary=0"), "cpu", "fp32", ("search", "train:found"), False),
+        (("space=s4",), "cpu", "fp32", ("search",), False),
+        (("space=s4",), "cpu", "fp32", ("train:found",), True),
+    ],
+)
+def test_kernels_are_missed_only_where_they_would_have_run(
+    sets: tuple[str, ...], device: str, precision: str, phases: tuple[str, ...], wanted: bool
+) -> None:
+    assert wants_kernels(compiling_compute(device, precision), phases, small(*sets)) == wanted
+
+
+def test_a_compiled_training_and_several_processes_do_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute = compiling_compute("cpu")
+    compute.compiles = True
+    assert not wants_kernels(compute, ["train:found"], small())
+    assert wants_kernels(compute, ["search", "train:found"], small())
+    monkeypatch.setattr("edgewise.core.compute.joined", lambda accelerator: Processes(0, 2))
+    assert not wants_kernels(Compute("cpu"), ["search", "train:found"], small())

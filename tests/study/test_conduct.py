@@ -12,6 +12,7 @@ import pytest
 
 from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
+from edgewise.nn.native import Build
 from edgewise.study import Study, StudyOptions, conduct, read_study
 from edgewise.study.conduct import _threads
 from edgewise.study.tables import make_tables
@@ -288,3 +289,15 @@ def test_workers_share_the_cores_unless_threads_are_said(
     if omp is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", omp)
     assert _threads(StudyOptions(workers=workers, threads=threads)) == found
+
+
+@pytest.mark.parametrize(("device", "todo", "said"), [("cpu", True, 1), ("cuda", True, 0), ("cpu", False, 0)])
+def test_a_study_without_kernels_says_so_once_and_not_where_nothing_needs_them(
+    device: str, todo: bool, said: int, fake: FakePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.pipeline.speed.build_once", lambda: Build(None, "there is no C++ compiler"))
+    if not todo:
+        conduct(spec(), tmp_path)
+    lines = Lines()
+    conduct(spec(), tmp_path, options=StudyOptions(device=device), progress=lines)
+    assert sum("there is no C++ compiler" in line for line in lines.lines) == said

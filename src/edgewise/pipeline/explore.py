@@ -23,6 +23,7 @@ from edgewise.pipeline.explore_settings import TABLE, ExploreSettings
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
 from edgewise.pipeline.sources import path_facts, path_of_run, source_of_run
+from edgewise.pipeline.speed import announce_kernels
 from edgewise.pipeline.trainer import Place, TrainScorer
 from edgewise.report import write_report
 from edgewise.spaces import Genotype, space
@@ -163,6 +164,8 @@ def _guarded(
         f"{settings.strategy.kind} on space {settings.space}: {settings.queries} queries, scored by "
         f"{settings.score}; seed {place.seed}"
     )
+    if scorer.wants_kernels:
+        announce_kernels(folder, progress)
     try:
         title = f"search ({settings.strategy.kind})"
         with noting_end(folder), progress.phase(title, epochs=1, steps=settings.queries) as view:

@@ -31,7 +31,7 @@ from edgewise.pipeline.phases import Context, run_phase, wanted_phases
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sizes import check_sizes
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
-from edgewise.pipeline.speed import speed_notes
+from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
@@ -102,7 +102,7 @@ def start(
         if genotype is not None:
             folder.write_text(files.GENOTYPE, genotype.to_json())
         processes.barrier()
-        introduce(folder.read_run(), settings, splits, progress)
+        _introduce(folder, settings, splits, compute, progress)
         if options.estimate:
             with noting_end(folder):
                 _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
@@ -160,7 +160,7 @@ def resume(
         run.pop("diverged", None)
         changes |= note_processes(run, compute.processes, progress)
         folder.write_json(files.RUN, run | {"status": "running", **changes})
-        introduce(run, settings, splits, progress)
+        _introduce(folder, settings, splits, compute, progress)
         if run["threads"] != torch.get_num_threads():
             progress.say(
                 f"note: the run began with {run['threads']} threads and goes on with {torch.get_num_threads()}: "
@@ -213,13 +213,24 @@ def _facts(settings: Settings, splits: Splits, options: Options, compute: Comput
     }
 
 
+def _introduce(
+    folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
+) -> None:
+    """Says what the run works on, and what to know of its speed."""
+    run = folder.read_run()
+    introduce(run, settings, splits, progress)
+    phases = wanted_phases(run["command"], settings.compare)
+    if wants_kernels(compute, phases, settings):
+        announce_kernels(folder, progress)
+    for line in speed_notes(compute, phases, settings, compile=run.get("compile", False)):
+        progress.say(line)
+
+
 def _carry_out(
     folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
 ) -> RunResult:
     run, processes = folder.read_run(), compute.processes
     phases = wanted_phases(run["command"], settings.compare)
-    for line in speed_notes(compute, phases, settings, compile=run.get("compile", False)):
-        progress.say(line)
     tracker = run.get("track") if processes.main else None
     with (
         StopRequest(patient=processes.several) as stop,

@@ -17,6 +17,11 @@ class Stopped(Exception):
 class Scorer(Protocol):
     """Gives genotypes their scores."""
 
+    @property
+    def wants_kernels(self) -> bool:
+        """Whether it trains where kernels would do it faster."""
+        ...
+
     def scores(self, genotypes: Sequence[Genotype]) -> Iterator[float]:
         """Scores from 0 to 1, in order; raises Stopped where a stop was asked for."""
         ...
@@ -45,6 +50,11 @@ class TableScorer:
     def __init__(self, table: Table, column: str) -> None:
         self._table = table
         self._column = column
+
+    @property
+    def wants_kernels(self) -> bool:
+        """No."""
+        return False
 
     def scores(self, genotypes: Sequence[Genotype]) -> Iterator[float]:
         """Accuracies as shares of 1; raises DataError where a partial table lacks one."""

@@ -22,6 +22,7 @@ from edgewise.nn import choose_stem
 from edgewise.pipeline.explore_settings import ExploreSettings
 from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.scores import Stopped
+from edgewise.pipeline.speed import wants_kernels
 from edgewise.spaces import Genotype
 from edgewise.train import TrainTask, evaluate
 
@@ -61,6 +62,11 @@ class Trainer:
         self._splits = replace(splits, arch=splits.arch.take(torch.empty(0, dtype=torch.long)))
         self._augment = Augment.resolve(settings.train_augment, splits)
         self._compute = Compute(place.device, place.precision)
+
+    @property
+    def wants_kernels(self) -> bool:
+        """Whether kernels would do it faster."""
+        return wants_kernels(self._compute, ["train"], self._recipe)
 
     def score(self, genotype: Genotype, stop: Stop) -> float:
         """Accuracy on the arch split after a training on the weights split; 0 for a training that diverged.
@@ -135,6 +141,11 @@ class TrainScorer:
         self._context = multiprocessing.get_context("spawn")
         self._event = self._context.Event()
         self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def wants_kernels(self) -> bool:
+        """Whether kernels would do it faster."""
+        return self._trainer.wants_kernels
 
     def facts(self) -> dict[str, Any]:
         """The images."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from edgewise.core.compute import Precision
+from edgewise.core.compute import Compute, Precision
 from edgewise.core.errors import EdgewiseError
 from edgewise.core.folder import GENOTYPE
 from edgewise.core.interrupt import Interrupted
 from edgewise.core.progress import Progress, SilentProgress
+from edgewise.pipeline.phases import wanted_phases
+from edgewise.pipeline.speed import kernel_notes, wants_kernels
 from edgewise.study.board import Sheet, make_board
 from edgewise.study.folder import StudyFolder
 from edgewise.study.local import Begin, End, InProcess, Processes
@@ -143,6 +145,7 @@ def conduct(
     with StudyFolder.begin(out, spec, runs) as folder:
         study.began_in = folder.read_state()["began_in"]
         _introduce(study, progress)
+        _announce_kernels(study, options, progress)
         _carry_out(study, runs, executor, options, progress)
         more = study.plan_retraining()
         study.look(more)
@@ -163,6 +166,18 @@ def _introduce(study: Study, progress: Progress) -> None:
         if state.status in ("stopped", "failed", "broken"):
             how = "it goes on from its checkpoint" if state.resumable else "it begins anew"
             progress.say(f"tried again: {name}: {state.status} ({state.detail}); {how}")
+
+
+def _announce_kernels(study: Study, options: StudyOptions, progress: Progress) -> None:
+    """Says once what is amiss with the kernels, and has them compiled before the workers begin; not for Ray's."""
+    if options.on or options.device not in ("auto", "cpu"):
+        return
+    compute = Compute(options.device, options.precision)
+    todo = [run for run in study.runs if study.states[run.name].todo]
+    settings = [(wanted_phases(run.command, run.cell.settings.compare), run.cell.settings) for run in todo]
+    if any(wants_kernels(compute, *one) for one in settings):
+        for line in kernel_notes():
+            progress.say(line)
 
 
 def _executor(options: StudyOptions) -> Callable[[Callable[[], None]], Executor]:

@@ -10,8 +10,12 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from edgewise.core.errors import EdgewiseError
+from edgewise.nn.native.store import UnfitError, load_kept, load_new, places, prepare
 
 LOG = logging.getLogger(__name__)
 SOURCES = ("vectors.h", "flat.h", "branches.h", "pointwise.h", "terms.h", "cell.cpp")
@@ -21,47 +25,145 @@ FLAGS = (
     *("-fno-math-errno", "-fno-signed-zeros", "-fno-trapping-math", "-fassociative-math"),
 )
 SWITCH = "EDGEWISE_NATIVE"
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Build:
+    """What became of the kernels on this machine.
+
+    Args:
+        library: the kernels; None where there are none.
+        fault: why there are none, a main clause; empty where there are, or where nobody wants them.
+        detail: the compiler's own last line, where it failed.
+        note: what was amiss in the folder where they are kept; empty where nothing was.
+    """
+
+    library: ctypes.CDLL | None
+    fault: str = ""
+    detail: str = ""
+    note: str = ""
+
+
+class _CompilerError(EdgewiseError):
+    """There is no library of kernels; what the compiler said last."""
+
+
+def library() -> ctypes.CDLL | None:
+    """The compiled kernels, or None where there is no compiler, or `EDGEWISE_NATIVE=0`."""
+    return build_once().library
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The compiled kernels, or None where there is no compiler, or `EDGEWISE_NATIVE=0`; says so once."""
+def build_once() -> Build:
+    """Loads the kernels, and compiles them first where that was not done yet; a fault is logged once."""
     if os.environ.get(SWITCH) == "0":
-        return None
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
-    if compiler is None:
-        LOG.info("no C++ compiler: networks run on PyTorch's own operations (slower on a CPU, same results)")
-        return None
-    try:
-        return ctypes.CDLL(str(_compiled(compiler)))
-    except (OSError, subprocess.SubprocessError) as error:
-        reason = getattr(error, "stderr", None) or str(error)
-        LOG.info(
-            "the kernels could not be compiled (%s): networks run on PyTorch's own operations",
-            reason.strip().splitlines()[-1] if reason.strip() else type(error).__name__,
+        return Build(None)
+    compiler = _compiler()
+    if not compiler:
+        named = os.environ.get("CXX")
+        found = Build(
+            None, f"there is no C++ compiler {named}, which CXX names" if named else "there is no C++ compiler"
         )
-        return None
+    else:
+        try:
+            return _load(compiler)
+        except (OSError, _CompilerError) as error:
+            fault = f"the C++ compiler {' '.join(compiler)} could not compile the kernels"
+            found = Build(None, fault, detail=str(error))
+    LOG.debug("%s (%s): networks run on PyTorch's own operations", found.fault, found.detail)
+    return found
 
 
-def _compiled(compiler: str) -> Path:
-    folder = Path(__file__).parent
-    text = b"".join((folder / name).read_bytes() for name in SOURCES)
-    key = hashlib.sha256(text + " ".join([compiler, *FLAGS, _processor()]).encode()).hexdigest()[:16]
-    target = _cache() / f"cell-{key}.so"
-    if target.is_file():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as work:
-        made = Path(work) / target.name
-        command = [compiler, *FLAGS, str(folder / "cell.cpp"), "-o", str(made)]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-        made.replace(target)
-    return target
+def _compiler() -> tuple[str, ...]:
+    """The command without its flags; empty where there is none."""
+    named = os.environ.get("CXX")
+    if named and shutil.which(named) is None:
+        # As in makefiles: "ccache g++".
+        words = tuple(named.split())
+        return words if words and shutil.which(words[0]) else ()
+    found = named or shutil.which("c++") or shutil.which("g++")
+    return (found,) if found else ()
 
 
-def _cache() -> Path:
-    base = os.environ.get("EDGEWISE_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "edgewise"
+def _load(compiler: tuple[str, ...]) -> Build:
+    """What is kept somewhere, or else what is compiled now and kept in the first folder that takes it."""
+    name, anew = f"cell-{_key(compiler)}.so", ""
+    folders, refused = _usable()
+    for folder in folders:
+        try:
+            kept = load_kept(folder, name)
+        except (UnfitError, OSError) as error:
+            anew = f"the kernels were compiled anew: {error}"
+            break
+        if kept is not None:
+            return Build(kept, note=_where(folder, refused))
+    for folder in folders:
+        try:
+            made = load_new(_compiled(compiler), name, folder)
+        except OSError as error:
+            refused = refused or _refusal(folder, error)
+        else:
+            return Build(made, note=_where(folder, refused) or anew)
+    why = f"they can't be kept in {refused}" if refused else "there is no home folder to keep them in"
+    return Build(load_new(_compiled(compiler), name), note=f"each process compiles the kernels anew: {why}")
+
+
+def _usable() -> tuple[list[Path], str]:
+    """The folders that may keep kernels, and why the first of the others may not."""
+    found, refused = [], ""
+    for folder in places():
+        try:
+            prepare(folder)
+            found.append(folder)
+        except (UnfitError, OSError) as error:
+            refused = refused or _refusal(folder, error)
+    return found, refused
+
+
+def _refusal(folder: Path, error: Exception) -> str:
+    return f"{folder}: {getattr(error, 'strerror', None) or error}"
+
+
+def _where(folder: Path, refused: str) -> str:
+    return f"the compiled kernels are kept in {folder}, not in {refused}" if refused else ""
+
+
+def _sources() -> Path:
+    return Path(__file__).parent
+
+
+def _key(compiler: tuple[str, ...]) -> str:
+    text = b"".join((_sources() / name).read_bytes() for name in SOURCES)
+    return hashlib.sha256(text + " ".join([*compiler, *FLAGS, _processor()]).encode()).hexdigest()[:16]
+
+
+@cache
+def _compiled(compiler: tuple[str, ...]) -> bytes:
+    """The library's file."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="edgewise-", ignore_cleanup_errors=True) as work:
+            made = Path(work) / "cell.so"
+            subprocess.run(
+                [*compiler, *FLAGS, str(_sources() / "cell.cpp"), "-o", str(made)],
+                check=True,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=SECONDS,
+                # Ctrl-C is for the run, which stops when it can: the compiler must not seem to have failed.
+                start_new_session=True,
+            )
+            return made.read_bytes()
+    except subprocess.CalledProcessError as error:
+        LOG.debug("%s", error.stderr)
+        lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
+        last = next((line for line in reversed(lines) if "error" in line), lines[-1] if lines else "")
+        raise _CompilerError(last or f"exit code {error.returncode}, without a word") from error
+    except subprocess.TimeoutExpired as error:
+        raise _CompilerError(f"it was stopped after {SECONDS} s") from error
+    except OSError as error:
+        raise _CompilerError(str(error)) from error
 
 
 def _processor() -> str:

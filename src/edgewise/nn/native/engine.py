@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from edgewise.nn.mixed import PartialChannelEdge
 
 
+def knows(space: CellSpace) -> bool:
+    """Whether the kernels can do mixed cells of this space."""
+    return KNOWN.issuperset(space.primitives)
+
+
 def can_run(space: CellSpace, x: Tensor, changes: Changes = NO_CHANGES) -> bool:
     """Whether cells of this space can run on the kernels for this input, with these changes of outputs."""
     return (
         x.device.type == "cpu"
         and x.dtype in DTYPES
         and not torch.is_autocast_enabled("cpu")
-        and KNOWN.issuperset(space.primitives)
+        and knows(space)
         and changes.primitives <= {SKIP}
         and library() is not None
     )
