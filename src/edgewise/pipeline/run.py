@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ from edgewise.pipeline.speed import speed_notes
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
-from edgewise.spaces import Genotype
+from edgewise.report import NAMES, network_names
+from edgewise.spaces import Genotype, name_genotype
 
 # Weights, optimiser state and the file that replaces the last checkpoint, plus room for report and trace.
 SPACE_NEEDED = 256 * 2**20
@@ -52,11 +53,13 @@ class RunResult:
         folder: the run folder.
         genotype: the cells that were found or trained.
         results: for each trained network, the entry of results.json.
+        names: what tables call each of these networks.
     """
 
     folder: Path
     genotype: Genotype
     results: dict[str, dict[str, Any]]
+    names: dict[str, str] = field(default_factory=lambda: dict(NAMES))
 
 
 def start(
@@ -66,6 +69,7 @@ def start(
     options: Options | None = None,
     command: str = "run",
     genotype: Genotype | None = None,
+    given: str = "",
     progress: Progress | None = None,
 ) -> RunResult:
     """Makes a run folder and carries the run out.
@@ -76,6 +80,7 @@ def start(
         options: seed, device and the like.
         command: "run" (all of it), "search", or "train" (needs `genotype`).
         genotype: the cells to train.
+        given: what tables call these cells; by default what they say of their source.
         progress: what the user sees; silent by default.
 
     Raises:
@@ -93,6 +98,7 @@ def start(
     if genotype is not None:
         with torch.device("meta"):
             build_network(genotype, network_spec(settings, splits, facts["stem"]))
+        facts["given"] = given or name_genotype(genotype)
     with make_folder(out, processes, overwrite=options.overwrite) as folder:
         folder.write_text(files.RECIPE, to_toml(settings))
         folder.update_run(facts)
@@ -248,7 +254,7 @@ def _carry_out(
 def _result(folder: RunFolder) -> RunResult:
     genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
-    return RunResult(folder.path, genotype, results)
+    return RunResult(folder.path, genotype, results, network_names(folder.read_run()))
 
 
 def _say_cost(

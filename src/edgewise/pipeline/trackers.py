@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgewise.core.folder import TENSORBOARD, RunFolder
-from edgewise.pipeline.summary import NAMES
+from edgewise.report import NAMES
 
 if TYPE_CHECKING:
     import numpy as np
