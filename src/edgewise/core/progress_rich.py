@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from edgewise.core.progress import Figures, Pace, Phase, duration, shown_figures
 
@@ -58,7 +59,8 @@ class RichProgress:
         for i, column in enumerate(columns):
             table.add_column(column, justify="right" if i else "left")
         for row in rows:
-            table.add_row(*row)
+            # Texts, so that a file called "[red]" is no markup.
+            table.add_row(*map(Text, row))
         self.console.print(table)
 
 
