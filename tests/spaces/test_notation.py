@@ -161,6 +161,12 @@ def test_several_genotypes_are_listed_where_none_is_chosen(name: str, told: str,
     assert told in str(caught.value)
 
 
+def test_a_variable_with_a_type_is_chosen_by_its_name() -> None:
+    text = f"A: Genotype = {AS_PUBLISHED}\nB : Genotype=gt.{write_genotype(published('DARTS_V2'), 'darts')}"
+    assert genotype_from_text(text, name="A") == published("PDARTS")
+    assert genotype_from_text(text, name="B") == published("DARTS_V2")
+
+
 def test_a_log_of_a_search_asks_for_a_line_unless_all_its_genotypes_are_the_same(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     log.write_text(f"INFO genotype = {PDARTS}\n" * 30)

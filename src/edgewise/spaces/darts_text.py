@@ -173,7 +173,7 @@ class _Reader:
 
     def _number(self, node: ast.expr, place: str) -> int:
         value = node.value if isinstance(node, ast.Constant) else None
-        if type(value) is not int or not 0 <= value < NODES:
+        if type(value) is not int or value >= NODES:
             raise self._refusal(f"expected the number of a node, below {NODES}", place, node)
         return value
 
