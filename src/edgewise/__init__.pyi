@@ -18,5 +18,7 @@ from .pipeline import start as start
 from .spaces import PUBLISHED as PUBLISHED
 from .spaces import Genotype as Genotype
 from .spaces import published as published
+from .spaces import read_genotype as read_genotype
+from .spaces import write_genotype as write_genotype
 
 __version__: str

@@ -31,9 +31,10 @@ def test_a_cell_is_found_by_string_index_file_and_run_folder(call: Call, table: 
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "genotype.json").write_text(from_string(ARCHS[3]).to_json())
+    (folder / "cell.txt").write_text(f"{ARCHS[3]}\n")
     answers = {
         call("benchmark", table, "--partial", "--query", query).out
-        for query in (ARCHS[3], "30", folder, folder / "genotype.json")
+        for query in (ARCHS[3], "30", folder, folder / "genotype.json", folder / "cell.txt")
     }
     assert len(answers) == 1
     (answer,) = answers
@@ -49,6 +50,8 @@ def test_a_cell_is_found_by_string_index_file_and_run_folder(call: Call, table: 
         (["--partial", "--query", "31"], "no index 31"),
         (["--partial", "--query", "resnet"], "NAS-Bench-201"),
         (["--partial", "--query", "missing.json"], "missing.json can't be read"),
+        (["--partial", "--query", "PDARTS"], "space darts has no string of NAS-Bench-201"),
+        (["--partial", "--query", "|none~0|+|none~0|"], "it has 2 nodes joined by `+`"),
     ],
 )
 def test_what_can_not_be_answered_is_an_error(arguments: list[str], said: str, call: Call, table: Path) -> None:

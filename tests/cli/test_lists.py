@@ -13,8 +13,12 @@ import pytest
 from edgewise.core.citations import CITATIONS
 from edgewise.methods import ALIASES, RECIPES
 from edgewise.pipeline import PRESETS, resolve
-from edgewise.spaces import SPACES, Genotype, published
+from edgewise.spaces import SPACES, Genotype, published, write_genotype
 from tests.cli.conftest import Call
+
+
+def darts_text(name: str) -> str:
+    return write_genotype(published(name), "darts")
 
 
 def test_recipes_ls_names_each_recipe_once_beside_its_twin_with_projection(call: Call) -> None:
@@ -178,7 +182,7 @@ def test_check_names_every_fault_of_a_genotype(call: Call, tmp_path: Path) -> No
         ("cells.json", "{", "is not JSON"),
         ("cells.json", "{}", "edgewise.genotype/1"),
         ("cells.yaml", "", ".yaml"),
-        ("cells", "", "no ending"),
+        ("cells", "", "cells holds no genotype: expected edgewise's JSON"),
     ],
 )
 def test_check_says_what_it_expected(name: str, content: str, said: str, call: Call, tmp_path: Path) -> None:
@@ -186,6 +190,40 @@ def test_check_says_what_it_expected(name: str, content: str, said: str, call: C
     outcome = call("check", tmp_path / name)
     assert outcome.code == 1
     assert said in outcome.err
+
+
+@pytest.mark.parametrize("name", ["PDARTS", "NB201_best_cifar10"])
+def test_check_reads_the_texts_that_the_field_exchanges(name: str, call: Call, tmp_path: Path) -> None:
+    form = "darts" if name == "PDARTS" else "nb201"
+    text = write_genotype(published(name), form)
+    file = tmp_path / "cells.txt"
+    file.write_text(text)
+    for given in (file, text, name):
+        outcome = call("check", given)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert f"a valid genotype of space {published(name).space} (" in outcome.out
+
+
+def test_check_takes_one_of_several_genotypes_by_its_name_and_lists_them_without(
+    call: Call, tmp_path: Path
+) -> None:
+    file = tmp_path / "genotypes.py"
+    file.write_text("".join(f"{name} = {darts_text(name)}" for name in ("PDARTS", "AmoebaNet")))
+    outcome = call("check", file)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "holds 2 genotypes: PDARTS, AmoebaNet; give one of them, as in" in outcome.err
+    assert outcome.err.endswith("genotypes.py:AmoebaNet\n")
+    assert call("check", f"{file}:AmoebaNet").out.startswith(
+        f"{file}:AmoebaNet: a valid genotype of space amoeba ("
+    )
+
+
+def test_check_of_a_text_does_not_run_it(call: Call, tmp_path: Path) -> None:
+    trap = f"Genotype(normal=open({str(tmp_path / 'made')!r}, 'w'), normal_concat=[], reduce=[], reduce_concat=[])"
+    outcome = call("check", trap)
+    assert outcome.code == 1
+    assert "expected a list of (primitive, source)" in outcome.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_says_that_a_file_is_missing(call: Call, tmp_path: Path) -> None:

@@ -70,6 +70,34 @@ def test_training_the_cells_of_a_run_ends_with_the_network_that_the_run_found(
     assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
     assert (folder / "network.onnx").stat().st_size > 10_000
     assert "\x1b" not in trained.out
+    lines = trained.out.splitlines()
+    assert any(line.startswith(f"{whole.parent.name}/run (given) ") for line in lines)
+    assert any(line.startswith("training (given): epoch 2/2, ") for line in lines)
+    assert not any("found" in line for line in lines)
+    assert f"{whole.parent.name}/run (given)" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("epoch", ["0", "2"])
+def test_cells_that_are_derived_in_the_notation_of_darts_are_read_as_those_of_the_json(
+    epoch: str, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    printed = call("derive", finished[0], "--epoch", epoch)
+    text = call("derive", finished[0], "--epoch", epoch, "--format", "darts")
+    assert text.out.startswith("Genotype(normal=[('")
+    assert text.out.endswith("], reduce_concat=range(2, 6))\n")
+    assert text.out.count("\n") == 1
+    assert Genotype.from_text(text.out) == Genotype.from_json(printed.out)
+    call("derive", finished[0], "--epoch", epoch, "--format", "darts", "--out", tmp_path / "cells.txt")
+    assert (tmp_path / "cells.txt").read_text() == text.out
+
+
+def test_derive_refuses_a_notation_that_has_no_words_for_the_cells(
+    finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    outcome = call("derive", finished[0], "--format", "nb201", "--out", tmp_path / "cells.txt")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "space darts has no string of NAS-Bench-201" in outcome.err
+    assert not (tmp_path / "cells.txt").exists()
 
 
 def test_derive_prints_a_genotype_that_check_accepts(finished: Finished, call: Call, tmp_path: Path) -> None:
@@ -129,9 +157,8 @@ def test_a_finished_run_is_not_replaced_unless_that_is_asked_for(finished: Finis
 
 @pytest.mark.parametrize("name", ["found", "gone"])
 def test_a_genotype_is_read_from_file_folder_or_name(name: str, finished: Finished) -> None:
-    from edgewise.cli.runs import read_genotype
     from edgewise.core import GenotypeError
-    from edgewise.spaces import published
+    from edgewise.spaces import published, read_genotype
 
     expected = Genotype.from_json((finished[0] / "genotype.json").read_text())
     if name == "found":

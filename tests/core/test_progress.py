@@ -143,6 +143,12 @@ def test_a_line_said_during_a_phase_stands_above_the_bars_and_is_not_read_as_mar
     assert "98.5%" in stream.getvalue()
 
 
+def test_a_table_is_not_read_as_markup() -> None:
+    stream = Terminal()
+    RichProgress(stream, width=100).table("Result", ["network"], [["[red]cells[/blue].txt (given)"]])
+    assert "[red]cells[/blue].txt (given)" in stream.getvalue()
+
+
 def test_an_error_in_a_phase_comes_through_and_gives_the_terminal_back() -> None:
     stream = Terminal()
     progress = RichProgress(stream, width=100)

@@ -14,6 +14,7 @@ from PIL import Image
 from edgewise.core.errors import ConfigError
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.track import Tracking
+from edgewise.pipeline.trackers import send_table
 from edgewise.report.paint import paint_cells
 from edgewise.spaces import cell_name, published
 from tests.pipeline.small import SEED, one_thread, small, trace
@@ -174,6 +175,14 @@ def test_a_tracker_without_pictures_gets_none() -> None:
     plain = Recorder()
     send(plain, ONE)
     assert [call for call, _, _ in plain.calls] == ["log", "finish"]
+
+
+def test_a_string_of_nas_bench_201_is_one_column_of_the_table_in_tensorboard() -> None:
+    recorder = Recorder()
+    recorder.name = "tensorboard"
+    send_table(recorder, ["network", "accuracy"], [["|none~0|+... (given)", "9 %"]])
+    ((_, values, _),) = recorder.calls
+    assert values["results"].splitlines()[2] == "| \\|none~0\\|+... (given) | 9 % |"
 
 
 def test_a_picture_that_fails_is_named_once_and_ends_nothing() -> None:

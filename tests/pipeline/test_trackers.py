@@ -159,3 +159,17 @@ def test_cells_at_the_end_of_a_run_gone_on_with_belong_to_the_searchs_last_epoch
         with open_tracking("mlflow", run, settings, SilentProgress()) as tracking:
             tracking.epoch({"phase": "train", "network": "found", "epoch": 6, "loss": 1.0})
     assert [name for name in sent if name.startswith("cells")] == ["cells/epoch-0002.png"]
+
+
+@pytest.mark.parametrize(("given", "called"), [({"given": "PDARTS"}, "PDARTS (given)"), ({}, "given cells")])
+def test_the_table_does_not_call_found_what_a_run_was_given(
+    given: dict[str, str], called: str, tmp_path: Path, sent: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.pipeline.track.check_tracker", lambda name: None)
+    monkeypatch.setattr("edgewise.pipeline.track.open_tracker", lambda name, folder: MLflow())
+    with folder(tmp_path) as run:
+        run.update_run({"command": "train", **given})
+        run.write_json("results.json", {"found": ENTRY})
+        with open_tracking("mlflow", run, small(), SilentProgress()):
+            pass
+    assert sent["results.csv"].splitlines()[1].startswith(f"{called},")

@@ -177,6 +177,22 @@ def test_given_cells_are_drawn_without_a_slider(tmp_path: Path) -> None:
     assert "4 to 5: dil_conv_5x5" in page.text
 
 
+@pytest.mark.parametrize("given", ["PDARTS", "<b>cells</b>.txt", None])
+def test_a_page_never_calls_found_what_the_run_was_given(given: str | None, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, Made(epochs=0, warm_up=0, networks=("found",)))
+    run = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(run | ({"given": given} if given else {})))
+    page = Page(write_report(folder).read_text())
+    called = f"{given} (given)" if given else "given cells"
+    assert called in page.text
+    assert f"the given cells{f' ({given})' if given else ''} on digits" in page.text
+    assert "training, given" in page.text
+    assert not re.search(r"\bfound\b", page.text)
+    names = {trace.get("name") for figure in page.data["figures"].values() for trace in figure["data"]}
+    assert "found" not in names
+    assert "given" in names
+
+
 def test_every_plot_has_a_figure_and_words_for_those_who_cannot_see_it(page_of: Write) -> None:
     page = page_of(Made())
     plots = [a for tag, a in page.elements if tag == "div" and "data-figure" in a]

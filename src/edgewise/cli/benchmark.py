@@ -18,6 +18,8 @@ BENCHMARK_EXAMPLES = """Examples:
 `edgewise benchmark nb201.csv --query 6111`
 
 `edgewise benchmark nb201.csv --query runs/search/genotype.json`
+
+`edgewise benchmark nb201.csv --query '|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|'`
 """
 
 
@@ -27,7 +29,11 @@ def benchmark(
     ],
     query: Annotated[
         str | None,
-        typer.Option("--query", metavar="ARCH|INDEX|FILE", help="A cell: its string, its index, or a genotype."),
+        typer.Option(
+            "--query",
+            metavar="ARCH|INDEX|FILE",
+            help="A cell: its string, its index, or a genotype (file, run folder or published name).",
+        ),
     ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Take a table that lacks architectures.")] = False,
 ) -> None:
@@ -42,14 +48,9 @@ def benchmark(
 
 
 def _read_query(text: str) -> Query:
-    from edgewise.spaces import Genotype
+    from edgewise.spaces import read_genotype
 
-    if text.isascii() and text.isdigit():
-        return int(text)
-    path = Path(text)
-    if path.is_dir():
-        path = path / "genotype.json"
-    return Genotype.from_file(path) if path.suffix == ".json" else text
+    return int(text) if text.isascii() and text.isdigit() else read_genotype(text)
 
 
 def _summarise(table: Table) -> None:

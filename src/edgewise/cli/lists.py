@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import shutil
 import sys
 import textwrap
@@ -18,6 +19,8 @@ CHECK_EXAMPLES = """Examples:
 `edgewise check my-recipe.toml`
 
 `edgewise check runs/search/genotype.json`
+
+`edgewise check genotypes.py:PDARTS` (a file of the authors' code)
 """
 LS_EXAMPLES = "Example: `edgewise recipes ls`"
 SHOW_EXAMPLES = """Examples:
@@ -97,23 +100,27 @@ def list_spaces() -> None:
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recipe (.toml) or a genotype (.json).")],
+    given: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A recipe (.toml), or a genotype: a file (FILE:NAME where it holds several), run folder or text.",
+        ),
+    ],
 ) -> None:
     """Validate a recipe or a genotype; every fault is named."""
-    if not file.is_file():
-        raise ConfigError(f"{file}: no such file")
-    if file.suffix == ".toml":
+    if given.endswith(".toml"):
         from edgewise.pipeline import resolve
 
-        settings = resolve(str(file))
-        typer.echo(f"{file}: a valid recipe ({settings.name})")
-    elif file.suffix == ".json":
-        from edgewise.spaces import Genotype, describe_cell
+        if not Path(given).is_file():
+            raise ConfigError(f"{given}: no such file")
+        settings = resolve(given)
+        typer.echo(f"{given}: a valid recipe ({settings.name})")
+        return
+    from edgewise.spaces import describe_cell, name_genotype, read_genotype
 
-        genotype = Genotype.from_file(file)
-        cells = "; ".join(f"{name}: {describe_cell(figures)}" for name, figures in genotype.statistics().items())
-        typer.echo(f"{file}: a valid genotype of space {genotype.space} ({cells})")
-    else:
-        raise ConfigError(
-            f"{file}: expected a recipe (.toml) or a genotype (.json), found {file.suffix or 'no ending'}"
-        )
+    genotype = read_genotype(given)
+    cells = "; ".join(f"{name}: {describe_cell(figures)}" for name, figures in genotype.statistics().items())
+    # A text is cut; a file's name is not.
+    name = given if os.path.exists(given.rpartition(":")[0] or given) else name_genotype(given)
+    typer.echo(f"{name}: a valid genotype of space {genotype.space} ({cells})")

@@ -45,6 +45,14 @@ class TrackerChoice(StrEnum):
     trackio = "trackio"
 
 
+class FormatChoice(StrEnum):
+    """`--format`."""
+
+    json = "json"
+    darts = "darts"
+    nb201 = "nb201"
+
+
 class MemoryChoice(StrEnum):
     """`--memory`."""
 

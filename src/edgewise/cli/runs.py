@@ -48,6 +48,8 @@ TRAIN_EXAMPLES = """Examples:
 `edgewise train runs/search/genotype.json --data cifar10 --preset small`
 
 `edgewise train PC_DARTS_cifar --data cifar10 --preset paper` (a published cell)
+
+`edgewise train genotypes.py:PDARTS --data cifar10` (a file of the authors' code)
 """
 
 
@@ -138,7 +140,10 @@ def search(
 def train(
     genotype: Annotated[
         str,
-        typer.Argument(metavar="GENOTYPE", help="A genotype file, a run folder, or a published genotype's name."),
+        typer.Argument(
+            metavar="GENOTYPE",
+            help="A file (FILE:NAME where it holds several), a run folder, a published name, or the text.",
+        ),
     ],
     data: opt.Data = None,
     recipe: opt.RecipeName = DEFAULT_RECIPE,
@@ -156,6 +161,8 @@ def train(
     track: opt.Track = None,
 ) -> None:
     """Train the network of a genotype, test it once, export it."""
+    from edgewise.spaces import name_genotype, read_genotype
+
     cells = read_genotype(genotype)
     settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
     _begin(
@@ -172,23 +179,8 @@ def train(
         out,
         command="train",
         genotype=cells,
+        given=name_genotype(genotype),
     )
-
-
-def read_genotype(name: str) -> Genotype:
-    """Reads a genotype from a file, a run folder or the published ones.
-
-    Raises:
-        GenotypeError: it is none of them, or not valid.
-    """
-    from edgewise.spaces import Genotype, published
-
-    path = Path(name)
-    if path.is_dir():
-        path = path / "genotype.json"
-    if path.is_file():
-        return Genotype.from_file(path)
-    return published(name)
 
 
 def _refuse_with_resume(ctx: typer.Context) -> None:
@@ -265,7 +257,13 @@ def _wants_estimate(flag: bool | None, preset: opt.PresetChoice | None) -> bool:
 
 
 def _begin(
-    settings: Settings, options: Options, out: Path | None, *, command: str, genotype: Genotype | None = None
+    settings: Settings,
+    options: Options,
+    out: Path | None,
+    *,
+    command: str,
+    genotype: Genotype | None = None,
+    given: str = "",
 ) -> None:
     from edgewise.core.progress import make_progress
     from edgewise.pipeline import start
@@ -273,7 +271,9 @@ def _begin(
     progress = make_progress()
     source = Path(settings.data.source.rstrip("/")).name.replace("*", "").replace(".parquet", "") or "data"
     with run_folder(out, f"{settings.name}-{source}-s{options.seed}") as folder:
-        result = start(settings, folder, options=options, command=command, genotype=genotype, progress=progress)
+        result = start(
+            settings, folder, options=options, command=command, genotype=genotype, given=given, progress=progress
+        )
     _conclude(result, progress)
 
 
@@ -289,7 +289,7 @@ def _conclude(result: RunResult, progress: Progress) -> None:
     from edgewise.pipeline import summary_columns, summary_rows
 
     if result.results:
-        heads, rows = summary_columns(result.results), summary_rows(result.results)
+        heads, rows = summary_columns(result.results), summary_rows(result.results, result.names)
         progress.table("Tested once, after training with the same budget", heads, rows)
     progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")
     if result.failure:

@@ -16,6 +16,8 @@ DERIVE_EXAMPLES = """Examples:
 `edgewise derive runs/search` (the last epoch)
 
 `edgewise derive runs/search --epoch 20 --out early.json`
+
+`edgewise derive runs/search --format darts` (as the authors' code prints it, for their genotypes.py)
 """
 TEST_EXAMPLES = """Examples:
 
@@ -44,17 +46,25 @@ def derive(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; printed if left out.")
     ] = None,
+    form: Annotated[
+        opt.FormatChoice,
+        typer.Option(
+            "--format", help="edgewise's JSON, DARTS' Genotype(...), or NAS-Bench-201's string (space nb201)."
+        ),
+    ] = opt.FormatChoice.json,
 ) -> None:
     """Derive the cells of an epoch of a search from its recorded alpha and beta."""
     from edgewise.pipeline.derive import derive_epoch
+    from edgewise.spaces import write_genotype
 
     genotype, found = derive_epoch(run, epoch)
+    text = write_genotype(genotype, form.value)
     if out is None:
-        typer.echo(genotype.to_json(), nl=False)
+        typer.echo(text, nl=False)
         return
     from edgewise.core.atomic import write_bytes
 
-    write_bytes(out, genotype.to_json().encode())
+    write_bytes(out, text.encode())
     typer.echo(printable(f"{out}: cells of epoch {found} of {run}"))
 
 

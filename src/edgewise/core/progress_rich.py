@@ -60,6 +60,7 @@ class RichProgress:
         for i, column in enumerate(columns):
             table.add_column(column, justify="right" if i else "left")
         for row in rows:
+            # Texts, so that a file called "[red]" is no markup.
             table.add_row(*(Text(in_line(cell)) for cell in row))
         self.console.print(table)
 

@@ -12,7 +12,7 @@ from edgewise.pipeline.explore import Explored, start_explore
 from edgewise.pipeline.explore_settings import resolve_explore
 from edgewise.pipeline.run import Options, RunResult, start
 from edgewise.pipeline.settings import resolve
-from edgewise.spaces import Genotype
+from edgewise.spaces import Genotype, name_genotype, read_genotype
 
 
 def run(
@@ -70,7 +70,7 @@ def run_search(
 
 
 def run_training(
-    genotype: Genotype,
+    genotype: Genotype | Path | str,
     data: str = "digits",
     *,
     out: Path | str,
@@ -83,10 +83,16 @@ def run_training(
     compile: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
-    """Trains, tests and exports the network of a genotype; `recipe.train` says how. Arguments as `run`."""
+    """Trains, tests and exports the network of a genotype; `recipe.train` says how.
+
+    Args:
+        genotype: a genotype, or how it is given, see `edgewise.spaces.read_genotype`.
+        data, out, recipe, preset, sets, seed, device, precision, compile, progress: as `run`.
+    """
+    cells, given = read_genotype(genotype), name_genotype(genotype)
     settings = resolve(recipe, preset=preset, data=data, sets=sets)
     options = Options(seed=seed, device=device, precision=precision, compile=compile)
-    return start(settings, out, options=options, command="train", genotype=genotype, progress=progress)
+    return start(settings, out, options=options, command="train", genotype=cells, given=given, progress=progress)
 
 
 def explore(

@@ -24,7 +24,7 @@ from edgewise.export import NetworkFacts, export_onnx, load_network, save_networ
 from edgewise.nn import AnyNetwork, StemName
 from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import Settings
-from edgewise.report import write_report
+from edgewise.report import are_given, write_report
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, cell_name, describe_cell
 from edgewise.train import TrainTask, evaluate
@@ -127,6 +127,7 @@ def _train(name: str, context: Context) -> None:
         context.train_augment,
         seed=context.seed,
         compute=context.compute,
+        title=f"training ({_called(name, context)})",
     )
     try:
         context.loop.run(task)
@@ -169,7 +170,13 @@ def _test(candidate: Candidate, context: Context, train_seconds: float) -> None:
         "train_seconds": train_seconds,
     }
     context.folder.write_json(files.RESULTS, context.results() | {candidate.name: record})
-    context.progress.say(f"{candidate.name}: test accuracy {result.top1:.2%} on {result.images} images")
+    called = _called(candidate.name, context)
+    context.progress.say(f"{called}: test accuracy {result.top1:.2%} on {result.images} images")
+
+
+def _called(name: str, context: Context) -> str:
+    """What lines call a network: cells that were given were not found."""
+    return "given" if name == "found" and are_given(context.folder.read_run()) else name
 
 
 def _note_cost(phase: str, context: Context) -> float:

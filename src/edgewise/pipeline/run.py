@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
-from edgewise.spaces import Genotype
+from edgewise.report import NAMES, network_names
+from edgewise.spaces import Genotype, name_genotype
 
 # Weights, optimiser state and the file that replaces the last checkpoint, plus room for report and trace.
 SPACE_NEEDED = 256 * 2**20
@@ -54,12 +55,14 @@ class RunResult:
         genotype: the cells that were found or trained.
         results: for each trained network, the entry of results.json.
         failure: what went wrong with those that are not among them; empty where nothing did.
+        names: what tables call each of these networks.
     """
 
     folder: Path
     genotype: Genotype
     results: dict[str, dict[str, Any]]
     failure: str = ""
+    names: dict[str, str] = field(default_factory=lambda: dict(NAMES))
 
 
 def start(
@@ -69,6 +72,7 @@ def start(
     options: Options | None = None,
     command: str = "run",
     genotype: Genotype | None = None,
+    given: str = "",
     progress: Progress | None = None,
 ) -> RunResult:
     """Makes a run folder and carries the run out.
@@ -79,6 +83,7 @@ def start(
         options: seed, device and the like.
         command: "run" (all of it), "search", or "train" (needs `genotype`).
         genotype: the cells to train.
+        given: what tables call these cells; by default what they say of their source.
         progress: what the user sees; silent by default.
 
     Raises:
@@ -96,6 +101,8 @@ def start(
     splits = load(data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
     facts: dict[str, Any] = _facts(settings, splits, options, compute, command) | {"paths": paths}
     check_sizes(settings, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
+    if genotype is not None:
+        facts["given"] = given or name_genotype(genotype)
     with make_folder(out, processes, overwrite=options.overwrite) as folder:
         folder.write_text(files.RECIPE, to_toml(settings))
         folder.update_run(facts)
@@ -271,7 +278,8 @@ def _result(folder: RunFolder) -> RunResult:
     genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
     run = folder.read_run()
-    return RunResult(folder.path, genotype, results, run.get("error", "") if run.get("diverged") else "")
+    failure = run.get("error", "") if run.get("diverged") else ""
+    return RunResult(folder.path, genotype, results, failure, network_names(run))
 
 
 def _say_cost(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from edgewise.report import NAMES
 from edgewise.spaces import cell_name, describe_cell
-
-NAMES = {"found": "found by the search", "random": "random cell, same space", "hand": "hand-made residual"}
 
 
 def summary_columns(results: dict[str, dict[str, Any]]) -> tuple[str, ...]:
@@ -18,18 +18,19 @@ def summary_columns(results: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     return ("network", *map(cell_name, _cell_types(results)), "parameters", "multiply-adds", "test accuracy")
 
 
-def summary_rows(results: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+def summary_rows(results: dict[str, dict[str, Any]], names: Mapping[str, str] = NAMES) -> list[tuple[str, ...]]:
     """One row a trained network: cells, parameters, multiply-adds, test accuracy.
 
     Args:
         results: the content of results.json.
+        names: what the run's networks are called, see `network_names`.
     """
     rows = []
     for name, entry in results.items():
         cells = entry["cells"] or {}
         rows.append(
             (
-                NAMES.get(name, name),
+                names.get(name, name),
                 *(describe_cell(cells[cell]) if cell in cells else "-" for cell in _cell_types(results)),
                 f"{entry['params']:,}",
                 f"{entry['macs'] / 1e6:,.2f} M",

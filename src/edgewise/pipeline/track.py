@@ -15,6 +15,7 @@ from edgewise.core.settings import dump
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.summary import summary_columns, summary_rows
 from edgewise.pipeline.trackers import open_tracker, send_epoch, send_picture, send_settings, send_table
+from edgewise.report import NAMES, network_names
 from edgewise.report.paint import paint_cells
 from edgewise.spaces import cell_name
 
@@ -83,12 +84,18 @@ class Tracking:
         """Sends all settings, by dotted names."""
         self._guarded(lambda: send_settings(self._tracker, dict(_flat(settings))))
 
-    def finish(self, results: Mapping[str, Any], genotype: Mapping[str, Any] | None = None) -> None:
+    def finish(
+        self,
+        results: Mapping[str, Any],
+        genotype: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] = NAMES,
+    ) -> None:
         """Sends the final figures, table and cells, and closes the tracker.
 
         Args:
             results: the content of results.json; empty where nothing was trained.
             genotype: the content of genotype.json; None where nothing was found.
+            names: what the table calls the networks.
         """
         if genotype is not None:
             self.cells(genotype)
@@ -99,7 +106,7 @@ class Tracking:
         }
         if values:
             self._guarded(lambda: self._tracker.log(values))
-            heads, rows = summary_columns(dict(results)), summary_rows(dict(results))
+            heads, rows = summary_columns(dict(results)), summary_rows(dict(results), names)
             self._guarded(lambda: send_table(self._tracker, heads, rows))
         self._guarded(lambda: self._tracker.finish())
 
@@ -142,7 +149,8 @@ def open_tracking(
         found = {
             kind: folder.read_json(kind) for kind in (files.RESULTS, files.GENOTYPE) if name and folder.has(kind)
         }
-        tracking.finish(found.get(files.RESULTS, {}), found.get(files.GENOTYPE))
+        names = network_names(folder.read_run())
+        tracking.finish(found.get(files.RESULTS, {}), found.get(files.GENOTYPE), names)
 
 
 def _searched(folder: RunFolder) -> int:

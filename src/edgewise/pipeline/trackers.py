@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgewise.core.folder import TENSORBOARD, RunFolder
-from edgewise.pipeline.summary import NAMES
+from edgewise.report import NAMES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +137,9 @@ def send_table(tracker: Any, columns: Sequence[str], rows: Sequence[Sequence[str
     if tracker.name == "wandb":
         tracker.log_table("results", columns=list(columns), data=[list(row) for row in rows])
     elif tracker.name == "tensorboard":
-        lines = [columns, ["---"] * len(columns), *rows]
+        # Markdown: a string of NAS-Bench-201 would be five columns.
+        escaped = [[entry.replace("|", r"\|") for entry in row] for row in rows]
+        lines = [columns, ["---"] * len(columns), *escaped]
         tracker.log({"results": "\n".join("| " + " | ".join(line) + " |" for line in lines)})
     elif tracker.name == "mlflow":
         import mlflow  # pyright: ignore[reportMissingImports]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewise.report.figures import Axis, Figure, Series, Values, lines, log_axis, rounded
+from edgewise.report.names import short_names
 from edgewise.report.record import RunRecord
-from edgewise.report.tables import SHORT
 
 LOSS = Axis("cross-entropy, nats")
 ACCURACY = Axis("training accuracy", ".2%", {"tickformat": ".0%"})
@@ -51,13 +51,13 @@ def training_curves(record: RunRecord) -> list[Figure]:
     if not record.training:
         return []
     longest = max(record.training.values(), key=len)
-    epochs = [entry["epoch"] for entry in longest]
+    epochs, short = [entry["epoch"] for entry in longest], short_names(record.run)
 
     def each(key: str) -> list[Series]:
         return [
             Series(
-                SHORT.get(name, name),
-                f"@{name if name in SHORT else 'arch'}",
+                short.get(name, name),
+                f"@{name if name in short else 'arch'}",
                 _values(run, key),
                 DASHES.get(name, "dash"),
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgewise.report.diagnostics import epochs_done, stopped
 from edgewise.report.exploration import exploration_lead, exploration_title
+from edgewise.report.names import are_given
 from edgewise.report.numbers import percent
 from edgewise.report.record import EXPLORE, RunRecord
 from edgewise.report.tables import verdicts
@@ -53,13 +54,13 @@ def _title(record: RunRecord) -> str:
     source = record.run.get("data", {}).get("source", "its images")
     if record.results:
         name, entry = next(iter(record.results.items()))
-        cells = {"found": "the cells found" if record.search else "the given cells"}.get(
-            name, f"the {name} network"
-        )
+        found = f"the given cells{_of(record)}" if are_given(record.run) else "the cells found"
+        cells = found if name == "found" else f"the {name} network"
         return f"{percent(entry['top1'])} of {entry['test_images']:,} test images right: {cells} on {source}"
     if record.training:
         name, epochs = list(record.training.items())[-1]
-        return f"Training ({name}) on {source}: {_progress(len(epochs), record.planned_epochs('train'))}"
+        called = "given" if name == "found" and are_given(record.run) else name
+        return f"Training ({called}) on {source}: {_progress(len(epochs), record.planned_epochs('train'))}"
     if record.explored:
         return exploration_title(record)
     if record.search:
@@ -67,6 +68,11 @@ def _title(record: RunRecord) -> str:
             return f"Cells found on {source} in {len(record.search)} epochs{_detours(record.search)}"
         return f"Search on {source}: {_progress(epochs_done(record.search), record.planned_epochs('search'))}"
     return f"A run on {source} that has no epoch behind it yet"
+
+
+def _of(record: RunRecord) -> str:
+    given = record.run.get("given")
+    return f" ({given})" if given else ""
 
 
 def _detours(search: Sequence[Mapping[str, Any]]) -> str:

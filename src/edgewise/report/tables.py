@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgewise.report.names import are_given, network_names, short_names
 from edgewise.report.numbers import comparison, count, duration, interval, megabytes, percent
 from edgewise.report.record import RunRecord
 from edgewise.spaces import cell_name
 
-NAMES = {"found": "found by the search", "random": "random cell, same space", "hand": "hand-made residual"}
 # A space at which no line breaks.
 NARROW = "\N{NO-BREAK SPACE}"
-SHORT = {"found": "found", "random": "random", "hand": "hand-made"}
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,10 @@ def results_table(record: RunRecord) -> Table | None:
         "parameters",
         "multiply-adds",
     )
+    names = network_names(record.run)
     rows = [
         (
-            _name(name, record),
+            names.get(name, name),
             percent(entry["top1"]),
             " to ".join(percent(share) for share in interval(entry["top1"], entry["test_images"])),
             count(entry["test_images"]),
@@ -71,13 +71,6 @@ def results_table(record: RunRecord) -> Table | None:
     return Table(caption, (*heads, *map(cell_name, cell_types)), tuple(rows))
 
 
-def _name(name: str, record: RunRecord) -> str:
-    # A folder that only trains got its cells from a file.
-    if name == "found" and not record.search:
-        return "given cells"
-    return NAMES.get(name, name)
-
-
 def _cell(cells: Mapping[str, Mapping[str, int]] | None, name: str) -> str:
     if cells is None or name not in cells:
         return "–"
@@ -93,7 +86,7 @@ def verdicts(record: RunRecord) -> list[str]:
     found = record.results.get("found")
     if found is None:
         return []
-    subject = "The found cells are" if record.search else "The given cells are"
+    subject = "The given cells are" if are_given(record.run) else "The found cells are"
     others = {"random": "the random cell of the same space", "hand": "the hand-made residual network"}
     sentences = []
     for name, entry in record.results.items():
@@ -117,7 +110,8 @@ def per_class_table(record: RunRecord) -> Table | None:
         )
         for i, name in enumerate(names)
     ]
-    heads = ("class", "test images", *(SHORT.get(name, name) for name in record.results))
+    short = short_names(record.run)
+    heads = ("class", "test images", *(short.get(name, name) for name in record.results))
     return Table("Share of each class's test images that was classified right.", heads, tuple(rows))
 
 
@@ -136,6 +130,7 @@ def cost_table(record: RunRecord) -> Table | None:
     names = list(dict.fromkeys([*phases, *noted]))
     if not names:
         return None
+    short = short_names(record.run)
     rows, total, peak = [], 0.0, 0
     for name in names:
         lines = phases.get(name, [])
@@ -146,7 +141,7 @@ def cost_table(record: RunRecord) -> Table | None:
         total, peak = total + seconds, max(peak, memory)
         each = duration(seconds / len(lines)) if lines else "–"
         rows.append(
-            (_phase(name), duration(seconds), count(len(lines)) if lines else "–", each, megabytes(memory))
+            (_phase(name, short), duration(seconds), count(len(lines)) if lines else "–", each, megabytes(memory))
         )
     rows.append(("all", duration(total), "", "", megabytes(peak)))
     return Table(
@@ -156,9 +151,9 @@ def cost_table(record: RunRecord) -> Table | None:
     )
 
 
-def _phase(name: str) -> str:
+def _phase(name: str, short: Mapping[str, str]) -> str:
     kind, _, network = name.partition(":")
-    return f"training, {SHORT.get(network, network)}" if kind == "train" else kind
+    return f"training, {short.get(network, network)}" if kind == "train" else kind
 
 
 def facts_table(record: RunRecord) -> Table:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from edgewise.report.figures import Figure, Values, heatmap, named_axis, plot_text, rounded
+from edgewise.report.names import short_names
 from edgewise.report.record import RunRecord
-from edgewise.report.tables import SHORT, class_names
+from edgewise.report.tables import class_names
 
 # Above this many classes, counts would not fit into their squares.
 MOST_WITH_COUNTS = 20
@@ -21,20 +22,20 @@ def confusion_figures(record: RunRecord) -> list[Figure]:
 
 
 def _confusion(record: RunRecord, network: str, entry: Mapping[str, Any]) -> Figure:
-    counts = entry["confusion"]
+    counts, short = entry["confusion"], short_names(record.run)
     classes = len(counts)
     names = class_names(record, classes)
     few = classes <= MOST_WITH_COUNTS
     right = sum(row[i] for i, row in enumerate(counts))
     figure = heatmap(
         f"confusion-{network}",
-        f"Confusion matrix, {SHORT.get(network, network)}",
+        f"Confusion matrix, {short.get(network, network)}",
         [[rounded(n / sum(row), 3) if sum(row) else None for n in row] for row in counts],
         rows=names,
         columns=names,
         scale="@readable" if few else "@sequential",
         limits=(0.0, 1.0),
-        summary=f"Confusion matrix of the {SHORT.get(network, network)} network, {classes} classes: rows are true "
+        summary=f"Confusion matrix of the {short.get(network, network)} network, {classes} classes: rows are true "
         f"classes, columns predicted ones; {right} images are right",
         hover="share",
     )
@@ -69,12 +70,12 @@ def per_class_figure(record: RunRecord) -> Figure | None:
     """The accuracy of each class, a mark for each network; the first network's hardest class on top."""
     if not record.results:
         return None
-    first = next(iter(record.results.values()))["per_class"]
+    first, short = next(iter(record.results.values()))["per_class"], short_names(record.run)
     names = class_names(record, len(first))
     by_accuracy = sorted(range(len(first)), key=lambda i: (first[i] is None, first[i] or 0.0, i))
     labels = [plot_text(names[i]) for i in by_accuracy]
     data = [
-        _marks(name, [entry["per_class"][i] for i in by_accuracy], labels)
+        _marks(name, short.get(name, name), [entry["per_class"][i] for i in by_accuracy], labels)
         for name, entry in record.results.items()
     ]
     few = len(labels) <= MOST_WITH_COUNTS
@@ -93,12 +94,12 @@ def per_class_figure(record: RunRecord) -> Figure | None:
     return Figure("per-class", "Accuracy of each class", summary, data, layout, height=height, max_height=640)
 
 
-def _marks(network: str, accuracies: Values, labels: list[str]) -> dict[str, Any]:
-    colour = f"@{network if network in SHORT else 'arch'}"
+def _marks(network: str, called: str, accuracies: Values, labels: list[str]) -> dict[str, Any]:
+    colour = f"@{network if network in SYMBOLS else 'arch'}"
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": plot_text(SHORT.get(network, network)),
+        "name": plot_text(called),
         "x": list(accuracies),
         "y": list(range(len(labels))),
         "marker": {

@@ -1,6 +1,7 @@
 """What can be found: cell topology, primitives, edge lengths, genotype and its JSON. Data only, no torch."""
 
 from edgewise.spaces.genotype import Cell, Edge, Genotype, cell_name, describe_cell
+from edgewise.spaces.notation import FORMATS, name_genotype, read_genotype, write_genotype
 from edgewise.spaces.published import PUBLISHED, published
 from edgewise.spaces.sampling import random_genotype
 from edgewise.spaces.space import AMOEBA, DARTS, NASNET, NB201, SPACES, CellSpace, space
@@ -10,6 +11,7 @@ from edgewise.spaces.validation import validate
 __all__ = [
     "AMOEBA",
     "DARTS",
+    "FORMATS",
     "NASNET",
     "NB201",
     "PUBLISHED",
@@ -22,8 +24,11 @@ __all__ = [
     "Topology",
     "cell_name",
     "describe_cell",
+    "name_genotype",
     "published",
     "random_genotype",
+    "read_genotype",
     "space",
     "validate",
+    "write_genotype",
 ]

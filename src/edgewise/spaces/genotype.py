@@ -178,10 +178,15 @@ class Genotype:
         return Genotype.from_dict(data, where=where)
 
     @staticmethod
-    def from_file(path: Path) -> Genotype:
-        """Reads a file that holds `to_json`'s text; see `from_dict`."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise GenotypeError(f"{path} can't be read as a genotype: {error}") from None
-        return Genotype.from_json(text, where=str(path))
+    def from_text(text: str, *, where: str = "genotype", name: str | None = None) -> Genotype:
+        """Reads JSON, DARTS' `Genotype(...)` or NAS-Bench-201's string; see `genotype_from_text`."""
+        from edgewise.spaces.notation import genotype_from_text
+
+        return genotype_from_text(text, where=where, name=name)
+
+    @staticmethod
+    def from_file(path: Path, *, name: str | None = None) -> Genotype:
+        """Reads a file that holds what `from_text` reads; see `genotype_from_file`."""
+        from edgewise.spaces.notation import genotype_from_file
+
+        return genotype_from_file(path, name)

@@ -67,25 +67,30 @@ def _genotype(edges: list[Edge], source: str) -> Genotype:
 def _edges_into(node: int, part: str, text: str) -> list[Edge]:
     """The edges into a node, written as `|op~0|op~1|`."""
     if len(part) < 2 or not (part.startswith("|") and part.endswith("|")):
-        raise _refusal(text, f"node {node} is {part!r}, and a node begins and ends with `|`")
+        raise _refusal(text, f"node {node} is {_cut(part)}, and a node begins and ends with `|`")
     edges = []
     for item in part[1:-1].split("|"):
         primitive, mark, source = item.partition("~")
         if not mark:
-            raise _refusal(text, f"node {node} has the edge {item!r}, expected primitive~source")
+            raise _refusal(text, f"node {node} has the edge {_cut(item)}, expected primitive~source")
         if primitive not in NB201.primitives:
             near = get_close_matches(primitive, NB201.primitives, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(NB201.primitives)}"
-            raise _refusal(text, f"node {node} has the unknown primitive {primitive!r}; {hint}")
+            raise _refusal(text, f"node {node} has the unknown primitive {_cut(primitive)}; {hint}")
         if source not in map(str, range(node)):
-            raise _refusal(text, f"node {node} hears {source!r}, expected an earlier node, 0 to {node - 1}")
+            raise _refusal(text, f"node {node} hears {_cut(source)}, expected an earlier node, 0 to {node - 1}")
         edges.append(Edge(node, int(source), primitive))
     sources = sorted(edge.source for edge in edges)
     if sources != list(range(node)):
-        raise _refusal(text, f"node {node} hears {sources}, expected each of {list(range(node))} once")
+        raise _refusal(
+            text, f"node {node} hears {_cut(str(sources))[1:-1]}, expected each of {list(range(node))} once"
+        )
     return edges
 
 
+def _cut(text: str, most: int = 60) -> str:
+    return repr(text if len(text) <= most else f"{text[: most - 3]}...")
+
+
 def _refusal(text: str, what: str) -> GenotypeError:
-    shown = text if len(text) <= 120 else f"{text[:117]}..."
-    return GenotypeError(f"{shown!r} is no cell of NAS-Bench-201 ({FORM}): {what}")
+    return GenotypeError(f"{_cut(text, 120)} is no cell of NAS-Bench-201 ({FORM}): {what}")

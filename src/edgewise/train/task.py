@@ -36,6 +36,7 @@ class TrainTask:
         augment: what is done to training images.
         seed: the seed of every random stream of the training.
         compute: device and precision.
+        title: what lines and errors call the training; by default it says the network's name.
 
     Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.
     """
@@ -50,10 +51,11 @@ class TrainTask:
         *,
         seed: int,
         compute: Compute,
+        title: str = "",
     ) -> None:
         self.name = name
         self.phase = f"train:{name}"
-        self.title = f"training ({name})"
+        self.title = title or f"training ({name})"
         self.settings = settings
         self.compute = compute
         self.device = str(compute.device)
