@@ -149,7 +149,8 @@ def test_an_epoch_leaves_a_trace_record_a_timing_and_a_checkpoint(tmp_path: Path
     state = folder.load_checkpoint()
     assert state is not None
     assert state["phase"] == "search"
-    assert state["mark"] == {"epoch": 2, "step": 0, "trace": 2, "timings": 2, "seconds": 0.0}
+    counts = {"trace": 2, "timings": 2, "first_trace": 0, "first_timing": 0}
+    assert state["mark"] == {"epoch": 2, "step": 0, "seconds": 0.0, **counts}
     assert torch.equal(state["task"]["weights"], task.weights)
 
 

@@ -229,9 +229,12 @@ def test_nothing_but_open_gives_test_images(monkeypatch: pytest.MonkeyPatch, tmp
         splits.test.open()
 
 
-def test_images_too_many_for_the_memory_are_refused_before_they_are_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"8 images of 4000000x4000000x3 need .* GiB of memory"):
-        read(folder(tmp_path), image_size=4_000_000)
+def test_images_too_many_for_the_memory_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.data.reading.free_bytes", lambda device: 10**9)
+    with pytest.raises(DataError, match=r"8 images of 16000x16000x3 need .* GiB of memory"):
+        read(folder(tmp_path), image_size=16_000)
 
 
 def test_a_path_that_does_not_exist_is_refused_with_the_nearest_one(tmp_path: Path) -> None:

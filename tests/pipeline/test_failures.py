@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,13 +18,25 @@ import pytest
 import torch
 
 from edgewise.core import ConfigError, DataError, NonFiniteError, RunError
+from edgewise.core.errors import DivergedError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.ending import noting_end
 from edgewise.search import SearchTask
 from edgewise.spaces import published
-from tests.pipeline.small import RUN, Watch, assert_same_search, one_thread, options, small, snapshot
+from edgewise.train import TrainTask
+from tests.pipeline.small import (
+    PHASES,
+    RUN,
+    Watch,
+    assert_same_search,
+    one_thread,
+    options,
+    small,
+    snapshot,
+    without_onnx,
+)
 
 
 def no_step(*now: object) -> None:
@@ -237,7 +250,7 @@ def start_and_fail(folder: Path, *sets: str, **given: Any) -> str:
             "search",
             "search",
         ),
-        (["train.lr=1e30"], "train", "training (found)"),
+        (["train.lr=1e30"], "train", "training (given)"),
     ],
     ids=["search", "search that traces its steps", "training"],
 )
@@ -317,3 +330,44 @@ def test_ctrl_c_after_a_non_finite_step_does_not_replace_the_last_good_checkpoin
     with pytest.raises(RunError):
         start(small(*sets), tmp_path / "run", options=options(), progress=Watch(step=step_done))
     assert all(tensor.isfinite().all() for tensor in tensors(checkpoint(tmp_path / "run")))
+
+
+def test_a_training_that_diverges_ends_no_other_and_is_trained_again_on_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real = tmp_path / "run", TrainTask.check_finite
+
+    def diverges(task: TrainTask, epoch: int) -> None:
+        if task.name == "found" and epoch == 1:
+            raise DivergedError("the training (found) diverged: its loss is 3359 in epoch 2")
+        real(task, epoch)
+
+    with monkeypatch.context() as patch, one_thread(), without_onnx():
+        patch.setattr(TrainTask, "check_finite", diverges)
+        result = start(small(), folder, options=options())
+    assert list(result.results) == ["random", "hand"]
+    assert "its loss is 3359 in epoch 2" in result.failure
+    assert f"edgewise run --resume {folder} --set train.lr=" in result.failure
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["status"], run["error"]) == ("failed", result.failure)
+    assert result.failure.split(";")[0] in (folder / "report.html").read_text()
+    assert not (folder / "network.safetensors").exists()
+    with one_thread(), without_onnx():
+        again = resume(folder, sets=["train.lr=0.01"])
+    assert (again.failure, set(again.results)) == ("", {"found", "random", "hand"})
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["status"], "diverged" in run, "error" in run) == ("done", False, False)
+    trace = [json.loads(line) for line in (folder / "trace.jsonl").read_text().splitlines()]
+    epochs = [(record["network"], record["epoch"]) for record in trace if record["phase"] == "train"]
+    assert epochs == [(name, epoch) for name in ("random", "hand", "found") for epoch in range(2)]
+
+
+def test_a_network_that_is_not_finite_on_test_images_has_diverged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = PHASES.evaluate
+    monkeypatch.setattr(PHASES, "evaluate", lambda *a, **k: replace(real(*a, **k), loss=float("nan")))
+    with one_thread(), without_onnx():
+        result = start(small("compare=['hand']"), tmp_path / "run", options=options())
+    assert result.results == {}
+    assert result.failure.count("the loss on test images is nan") == 2

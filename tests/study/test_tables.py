@@ -16,7 +16,7 @@ from edgewise.core.errors import RunError
 from edgewise.core.interrupt import Interrupted
 from edgewise.study import conduct, write_summary
 from edgewise.study.summary import print_tables
-from edgewise.study.table import Entry, Table, latex
+from edgewise.study.table import Entry, Table, latex, to_csv
 from tests.study.factory import FakePipeline, Lines, spec
 
 ACCURACY = {
@@ -236,3 +236,19 @@ def test_a_study_without_a_finished_run_still_has_its_page(fake: FakePipeline, t
 def test_a_table_without_numbers_is_still_a_table() -> None:
     table = Table("x", "X", ["a", "b"], [[Entry("1"), Entry("-")]])
     assert table.to_latex().splitlines()[-4:-2] == [r"1 & - \\", r"\bottomrule"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", " =1+1", "\t=1+1"])
+def test_no_entry_of_a_csv_file_is_taken_for_a_formula(text: str) -> None:
+    (entry,) = list(csv.reader(StringIO(to_csv(["name"], [[text]]))))[1]
+    assert entry.startswith("'") or entry.startswith("\\t")
+
+
+def test_numbers_dashes_and_plain_names_stay_as_they_are_in_csv() -> None:
+    row = [-0.5, "-", "pc-darts", None, "a=b"]
+    assert list(csv.reader(StringIO(to_csv(["a"] * 5, [row]))))[1] == ["-0.5", "-", "pc-darts", "", "a=b"]
+
+
+def test_control_characters_reach_neither_csv_nor_latex() -> None:
+    assert to_csv(["name"], [["a\x1b[2J\nb\u202e"]]).splitlines()[1] == "a\\x1b[2J\\nb\\u202e"
+    assert latex("a\x1bb") == "a\\textbackslash{}x1bb"

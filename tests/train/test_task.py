@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from edgewise.core import NonFiniteError
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.core.compute import Compute
+from edgewise.core.errors import DivergedError
 from edgewise.core.seeding import seeded
 from edgewise.data import Augment, Images, Splits
 from edgewise.methods import TrainSettings
@@ -327,7 +329,8 @@ def test_a_loss_that_is_not_finite_is_named_with_epoch_and_network() -> None:
 
     task.batches.next = poisoned  # type: ignore[method-assign]
     task.step(1, 0)
-    with pytest.raises(NonFiniteError, match=r"^loss is nan in epoch 2 of the training \(found\)$"):
+    said = r"^the training \(found\) diverged: its loss is nan in epoch 2 .*: lower train\.lr \(it is "
+    with pytest.raises(NonFiniteError, match=said):
         task.check_finite(1)
 
 
@@ -336,7 +339,7 @@ def test_a_gradient_norm_that_is_not_finite_is_named() -> None:
     module.main.weight.register_hook(lambda gradient: gradient * float("inf"))
     task = make_task(module)
     task.step(0, 0)
-    with pytest.raises(NonFiniteError, match=r"gradient norm is (inf|nan) in epoch 1 of the training"):
+    with pytest.raises(NonFiniteError, match=r"training \(found\) diverged: its gradient norm is (inf|nan)"):
         task.check_finite(0)
 
 
@@ -375,3 +378,12 @@ def test_a_gradient_that_overflows_under_the_loss_scaler_skips_a_step_and_does_n
     task.step(0, 1)
     assert not torch.equal(module.main.weight, start)
     task.check_finite(0)
+
+
+@pytest.mark.parametrize(("loss", "diverged"), [(49.0, False), (51.0, True)])
+def test_a_loss_beyond_all_use_is_a_divergence_though_it_is_finite(loss: float, diverged: bool) -> None:
+    task = make_task(Stub())
+    task.step(0, 0)
+    task._sums[0] = loss * task._sums[3]
+    with pytest.raises(DivergedError, match="its loss is 51 in epoch 1") if diverged else nullcontext():
+        task.check_finite(0)

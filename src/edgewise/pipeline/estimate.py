@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from edgewise.core.compute import Compute
+from edgewise.core.progress import Progress
 from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.fit import MemoryEstimate, half_of, peak_of, room_bytes
@@ -125,6 +126,46 @@ def _estimate_training(
     seconds, peak = _time(lambda i: training.step(0, i), steps, compute)
     memory = _line("training", (half_of(batch), small), (batch, peak), room)
     return PhaseEstimate("training", training.epochs, training.steps, seconds, steps, memory)
+
+
+def say_cost(
+    settings: Settings,
+    splits: Splits,
+    *,
+    stem: StemName,
+    compute: Compute,
+    command: str,
+    genotype: Genotype | None,
+    progress: Progress,
+) -> None:
+    """Measures what a run will cost, and says so.
+
+    Args:
+        settings: the run's.
+        splits: the run's.
+        stem: of the networks.
+        compute: device and precision.
+        command: see `estimate`.
+        genotype: see `estimate`.
+        progress: is told.
+    """
+    progress.say("measuring what this run will cost ...")
+    parts = estimate(
+        settings,
+        splits,
+        augment=Augment.resolve(settings.augment, splits),
+        train_augment=Augment.resolve(settings.train_augment, splits),
+        stem=stem,
+        compute=compute,
+        command=command,
+        genotype=genotype,
+    )
+    for part in parts:
+        progress.say(f"expected: {part.sentence()}")
+        if part.memory is not None:
+            progress.say(f"memory: {part.memory.sentence()}")
+    if command == "run" and settings.compare:
+        progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compare)}")
 
 
 def _estimate_search(

@@ -23,9 +23,9 @@ from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, Splits, load
-from edgewise.nn import StemName, choose_stem
+from edgewise.nn import choose_stem
 from edgewise.pipeline.ending import noting_end
-from edgewise.pipeline.estimate import estimate
+from edgewise.pipeline.estimate import say_cost
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import Context, run_phase, wanted_phases
 from edgewise.pipeline.settings import Settings
@@ -112,7 +112,15 @@ def start(
         _introduce(folder, settings, splits, compute, progress)
         if options.estimate:
             with noting_end(folder):
-                _say_cost(settings, splits, compute, facts["stem"], command, genotype, progress)
+                say_cost(
+                    settings,
+                    splits,
+                    stem=facts["stem"],
+                    compute=compute,
+                    command=command,
+                    genotype=genotype,
+                    progress=progress,
+                )
         return _carry_out(folder, settings, splits, compute, progress)
 
 
@@ -280,31 +288,3 @@ def _result(folder: RunFolder) -> RunResult:
     run = folder.read_run()
     failure = run.get("error", "") if run.get("diverged") else ""
     return RunResult(folder.path, genotype, results, failure, network_names(run))
-
-
-def _say_cost(
-    settings: Settings,
-    splits: Splits,
-    compute: Compute,
-    stem: StemName,
-    command: str,
-    genotype: Genotype | None,
-    progress: Progress,
-) -> None:
-    progress.say("measuring what this run will cost ...")
-    parts = estimate(
-        settings,
-        splits,
-        augment=Augment.resolve(settings.augment, splits),
-        train_augment=Augment.resolve(settings.train_augment, splits),
-        stem=stem,
-        compute=compute,
-        command=command,
-        genotype=genotype,
-    )
-    for part in parts:
-        progress.say(f"expected: {part.sentence()}")
-        if part.memory is not None:
-            progress.say(f"memory: {part.memory.sentence()}")
-    if command == "run" and settings.compare:
-        progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compare)}")
