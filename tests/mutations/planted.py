@@ -9,6 +9,7 @@ from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
 from tests.mutations.planted_memory import MEMORY
 from tests.mutations.planted_native import NATIVE_KERNELS
+from tests.mutations.planted_reliability import RELIABILITY
 from tests.mutations.planted_speed import SPEED, WAITS
 from tests.mutations.planted_stages import STAGED
 from tests.mutations.planted_trackers import TRACKERS
@@ -556,6 +557,7 @@ MUTATIONS = [
     *RUNS,
     *FAMILY,
     *STAGED,
+    *RELIABILITY,
     *WATCH,
     *CHANGES_ON_ENGINES,
     *NATIVE_KERNELS,
