@@ -21,10 +21,11 @@ class FactorizedReduction(OnEngine):
 
     Args:
         channels_in: channels of the input.
-        channels_out: channels of the output, even; half of them from each grid.
+        channels_out: channels of the output, at least 2; half of them from each grid, of an odd number one
+            more from the shifted one.
         affine: whether the batch norm has a scale and a shift.
 
-    Source: DARTS, operations.py of the authors' code (even sides only there).
+    Source: DARTS, operations.py of the authors' code (even sides and channels only there).
     """
 
     def __init__(self, channels_in: int, channels_out: int, *, affine: bool) -> None:
@@ -44,8 +45,10 @@ class FactorizedReduction(OnEngine):
             if can_train([self.norm], weights, x, pixels=pixels):  # type: ignore[arg-type]
                 return train_pointwise(weights, self.norm, x)  # type: ignore[arg-type]
         x = self.activation(x)
-        shifted = F.pad(x[:, :, 1:, 1:], (0, x.shape[3] % 2, 0, x.shape[2] % 2))
-        grids = (x[:, :, ::2, ::2], shifted[:, :, ::2, ::2])
+        shifted = x[:, :, 1::2, 1::2]
+        if x.shape[2] % 2 or x.shape[3] % 2:
+            shifted = F.pad(shifted, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
+        grids = (x[:, :, ::2, ::2], shifted)
         halves = [half(grid) for half, grid in zip(self.halves, grids, strict=True)]
         return self.norm(torch.cat(halves, dim=1))
 

@@ -41,8 +41,8 @@ class NetworkSpec:
             raise ConfigError(
                 f"layers is {self.layers}: a network needs at least 3 cells, one for each image size"
             )
-        if self.channels < 2 or self.channels % 2:
-            raise ConfigError(f"channels is {self.channels}: a factorised reduction needs an even number")
+        if self.channels < 2:
+            raise ConfigError(f"channels is {self.channels}: a factorised reduction needs at least 2")
 
 
 class Network(nn.Module):
