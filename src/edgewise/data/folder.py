@@ -92,7 +92,7 @@ def _list(path: Path, *, trained: Collection[str] = ()) -> _Listing:
     others = 0
     classes = [child.name for child in folders(path)]
     for name in classes:
-        refuse_parts(path / name)
+        refuse_parts(path / name, of_class=True)
         images, strangers = _images(path / name)
         if not images and name not in trained:
             raise DataError(f"the class folder {path / name} holds no images: fill it or remove it")

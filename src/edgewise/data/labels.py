@@ -37,14 +37,12 @@ def is_convertible(feature: Any) -> bool:
 
 def described(feature: Any) -> str:
     """What a column holds, for messages."""
-    import datasets
     import pyarrow.types as kinds
 
     found = arrow_type(feature)
-    if isinstance(feature, datasets.Image):
-        return "images"
     if kinds.is_struct(found):
-        return f"structures of {', '.join(field.name for field in found)}"
+        fields = [field.name for field in found]
+        return "images" if "bytes" in fields else f"structures of {', '.join(fields)}"
     if kinds.is_timestamp(found) or kinds.is_date(found) or kinds.is_time(found) or kinds.is_duration(found):
         return f"times ({found})"
     if kinds.is_binary(found) or kinds.is_large_binary(found) or kinds.is_fixed_size_binary(found):

@@ -80,11 +80,17 @@ def unwrapped(path: Path, *, keep: Collection[str] = ()) -> tuple[Path, list[str
     return path, notes
 
 
-def refuse_parts(path: Path) -> None:
-    """Raises DataError where the folders in a class folder, or in a part, look like parts themselves."""
+def refuse_parts(path: Path, *, of_class: bool = False) -> None:
+    """Raises DataError where the folders in a part, or in a class, look like parts themselves.
+
+    Args:
+        path: the part or class.
+        of_class: whether it is a class: two parts among others are enough there, while in a part they are classes.
+    """
     inner = folders(path)
     plain = {role_of(child.name) for child in inner if is_plain(child.name)}
-    if inner and (all(role_of(child.name) for child in inner) or ("train" in plain and len(plain) > 1)):
+    two = of_class and "train" in plain and len(plain) > 1
+    if inner and (two or all(role_of(child.name) for child in inner)):
         names = ", ".join(child.name for child in inner[:_SHOWN])
         raise DataError(
             f"{path} holds {names}: they look like training and test parts, not like classes or folders of one "
@@ -96,7 +102,7 @@ def loose(path: Path, beside: str) -> list[str]:
     """A note on images that lie in a folder whose folders are read, if there are any."""
     found = image_names(path)
     count = "1 image" if len(found) == 1 else f"{len(found)} images"
-    return [f"{count} in {path} beside {beside} are not read: {', '.join(found[:3])}"] if found else []
+    return [f"not read: {count} in {path} beside {beside} ({', '.join(found[:3])})"] if found else []
 
 
 def folders(path: Path) -> list[Path]:

@@ -44,7 +44,7 @@ def parquet_source(settings: DataSettings, files: Sequence[Path]) -> Source:
         file = bisect_right(offsets[part], row) - 1
         return f"{parts[part][file]}, row {row - offsets[part][file]}"
 
-    notes: list[str] = []
+    notes = [f"the part {part} has no rows and is not used" for part in filled if part not in parts]
     if _is_mapped(settings, list(sizes)):
         tables, features, place = _map(parts, settings.source)
         notes.append(f"the parquet files are unpacked, still encoded, into the cache of `datasets` ({place}) once")
