@@ -133,6 +133,30 @@ def test_a_lone_class_of_the_test_part_is_not_looked_through(tmp_path: Path) -> 
     assert splits.test.open().labels.tolist() == [0, 0]
 
 
+def test_a_folder_around_everything_may_have_a_name_like_a_part(tmp_path: Path) -> None:
+    tree(tmp_path / "x" / "test_project", {"train": PETS, "test": {"cat": 1, "dog": 1}})
+    splits = read(tmp_path / "x")
+    assert (splits.class_names, len(splits.train), len(splits.test)) == (("cat", "dog"), 8, 2)
+
+
+@pytest.mark.parametrize("stray", ["a.png", "pets/a.png"])
+def test_a_folder_is_not_looked_through_where_images_would_be_lost(tmp_path: Path, stray: str) -> None:
+    write_folder(tmp_path / "x" / "pets", PETS)
+    image().save(tmp_path / "x" / stray)
+    with pytest.raises(DataError, match=r"one class \('pets'\)"):
+        read(tmp_path / "x")
+
+
+def test_beside_train_a_folder_with_that_word_is_named_as_not_read(tmp_path: Path) -> None:
+    splits = read(tree(tmp_path / "x", {"train": PETS, "train_small": PETS, "test": PETS}))
+    assert splits.notes == ("beside train there are folders that are not read: train_small",)
+
+
+def test_folders_without_images_beside_parts_leave_them_parts(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"labels are missing: .*train holds 4 images but no class folders"):
+        read(write_folder(tmp_path / "x", {"train": 4, "test": 4, "scripts": 0}))
+
+
 def test_images_beside_class_folders_are_named_in_a_note(tmp_path: Path) -> None:
     path = tree(tmp_path / "x", {"train": PETS, "test": PETS})
     image().save(path / "stray.png")

@@ -76,9 +76,9 @@ def test_one_file_or_a_pattern_of_unnamed_files_is_cut(tmp_path: Path) -> None:
 )
 def test_the_words_for_parts_are_the_same_as_for_folders(tmp_path: Path, train: str, test: str) -> None:
     write_parquet(tmp_path / train, rows(AB * 3))
-    write_parquet(tmp_path / test, rows(AB))
+    write_parquet(tmp_path / test, rows(AB * 4))
     splits = read(tmp_path)
-    assert (len(splits.train), len(splits.test)) == (6, 2)
+    assert (len(splits.train), len(splits.test)) == (6, 8)
 
 
 def test_the_name_of_the_folder_that_holds_all_files_is_no_part(tmp_path: Path) -> None:
