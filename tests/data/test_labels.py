@@ -8,8 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from edgewise.core import DataError
@@ -114,3 +116,13 @@ def test_a_plain_column_is_preferred_to_one_that_has_to_be_converted(tmp_path: P
     table = rows([[0.5], [1.5]] * 6) | {"class": ["a", "b"] * 6}
     write_parquet(tmp_path / "train.parquet", table)
     assert load(DataSettings(source=str(tmp_path)), seed=0).class_names == ("a", "b")
+
+
+def test_a_class_number_beyond_the_names_of_the_table_is_refused_with_its_row(tmp_path: Path) -> None:
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    cells = [{"bytes": encoded(i), "path": None} for i in range(3)]
+    table = datasets.Dataset.from_dict({"image": cells, "label": [0, 1, 0]}, features=features).data.table
+    table = table.set_column(1, "label", pa.array([0, 1, 5]))
+    pq.write_table(table.replace_schema_metadata(features.arrow_schema.metadata), tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=r"'label' holds 5 at .*row 2, but its 2 class names end at 1"):
+        load(DataSettings(source=str(tmp_path)), seed=0)

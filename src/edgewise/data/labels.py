@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgewise.core import DataError
@@ -69,8 +69,7 @@ def read_labels(
     values = column.to_pylist()
     names = getattr(feature, "names", None)
     if names is not None:
-        # -1 is the hub's sign for a label that is not given away.
-        return [None if value is None or value < 0 else names[value] for value in values]
+        return [_named(value, names, name, where, row) for row, value in enumerate(values)]
     found = arrow_type(feature)
     if _is_fraction(found):
         return [
@@ -86,6 +85,20 @@ def note_on(feature: Any, name: str) -> list[str]:
     if _is_list(arrow_type(feature)):
         return [f"column {name!r} holds one-hot lists: the place of the 1, counted from 0, is the class"]
     return []
+
+
+def _named(
+    value: int | None, names: Sequence[str], name: str, where: Callable[[int], str], row: int
+) -> str | None:
+    # -1 is the hub's sign for a label that is not given away.
+    if value is None or value < 0:
+        return None
+    if value >= len(names):
+        raise DataError(
+            f"column {name!r} holds {value} at {where(row)}, but its {len(names)} class names end at "
+            f"{len(names) - 1}: correct the label, or the names that the table gives"
+        )
+    return names[value]
 
 
 def _whole(value: Any, holds: str, where: Callable[[int], str], row: int) -> int | None:
