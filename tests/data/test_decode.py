@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from edgewise.data.decode import read_header, read_pixels
+from edgewise.core import DataError
+from edgewise.data.decode import open_image, read_header, read_pixels
+from edgewise.data.reading import read_headers, read_images, survey_images
+from edgewise.data.source import Part
+from edgewise.data.streamed import StreamedPixels
 
 
 def reopened(image: Image.Image, form: str = "PNG", **options: object) -> Image.Image:
@@ -141,3 +147,44 @@ def test_a_large_photograph_is_shrunk_to_what_a_full_decode_gives() -> None:
 def test_a_header_has_the_sides_in_order_of_length() -> None:
     header = read_header(reopened(Image.new("RGB", (30, 20))))
     assert (header.shorter, header.longer, header.grey, header.transparent) == (20, 30, False, False)
+
+
+def test_of_an_image_that_is_too_large_size_and_limit_are_said_and_pillow_is_not_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    paths = [tmp_path / f"{width}.png" for width in (50, 51, 101)]  # the limit; Pillow warns; Pillow refuses
+    for path, width in zip(paths, (50, 51, 101), strict=True):
+        Image.new("RGB", (width, 20)).save(path)
+    part = Part(torch.zeros(3, dtype=torch.int64), lambda row: open_image(paths[row]), lambda row: paths[row].name)
+    rows = torch.arange(3)
+    for bad in (
+        read_headers(part, rows)[1],
+        read_images(part, rows, size=4, channels=3)[1],
+        survey_images(part, rows, size=4, channels=3)[1],
+    ):
+        assert [str(one) for one in bad] == [
+            f"{width}.png: {width} x 20 pixels are more than the limit of 1,000 (a guard against files that "
+            f"unpack to fill the memory): make it smaller"
+            for width in (51, 101)
+        ]
+    assert not recwarn.list
+
+
+def test_an_image_that_grows_while_it_is_streamed_is_refused_with_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    huge = io.BytesIO()
+    Image.new("RGB", (101, 20)).save(huge, "PNG")
+    part = Part(torch.zeros(1, dtype=torch.int64), lambda row: open_image(huge), lambda row: "a.png")
+    with pytest.raises(
+        DataError, match=r"a\.png can't be read any more \(101 x 20 pixels are more than the limit"
+    ):
+        StreamedPixels(part, torch.arange(1), size=4, channels=3)[:]
+
+
+def test_without_a_limit_of_pillow_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    Image.new("RGB", (101, 20)).save(tmp_path / "a.png")
+    assert open_image(tmp_path / "a.png").size == (101, 20)

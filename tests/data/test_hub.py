@@ -91,6 +91,14 @@ def test_parts_of_the_hub_that_nobody_needs_are_noted(monkeypatch: pytest.Monkey
     assert "the part extra is not used" in read("someone/pets").notes
 
 
+def test_parts_of_the_hub_are_known_by_the_same_words_as_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ("eval", "Training")
+    answer(monkeypatch, lambda self, name, **_: None, lambda *_: hub_set([0, 1] * 3, parts=parts))
+    splits = read("someone/pets")
+    assert (len(splits.train), len(splits.test)) == (6, 6)
+    assert "there is no part named test: eval serves as the test set" in splits.notes
+
+
 def test_without_a_network_the_error_says_so_within_seconds(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

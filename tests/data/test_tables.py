@@ -65,6 +65,35 @@ def test_one_file_or_a_pattern_of_unnamed_files_is_cut(tmp_path: Path) -> None:
     assert both.test.open().labels.tolist().count(0) == 2
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("training.parquet", "testing.parquet"),
+        ("Train-00000-of-00001.parquet", "Test-00000-of-00001.parquet"),
+        ("my-pets-train-00000-of-00001.parquet", "my-pets-eval-00000-of-00001.parquet"),
+        ("train_images/0.parquet", "val_images/0.parquet"),
+    ],
+)
+def test_the_words_for_parts_are_the_same_as_for_folders(tmp_path: Path, train: str, test: str) -> None:
+    write_parquet(tmp_path / train, rows(AB * 3))
+    write_parquet(tmp_path / test, rows(AB * 4))
+    splits = read(tmp_path)
+    assert (len(splits.train), len(splits.test)) == (6, 8)
+
+
+def test_the_name_of_the_folder_that_holds_all_files_is_no_part(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "test project" / "pets.parquet", rows(AB * 5))
+    splits = read(tmp_path / "test project")
+    assert (len(splits.train), len(splits.test)) == (8, 2)
+
+
+def test_files_of_two_training_parts_are_refused_and_both_parts_named(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "train.parquet", rows(AB * 3))
+    write_parquet(tmp_path / "training.parquet", rows(AB * 3))
+    with pytest.raises(DataError, match="train and training could each be the training part"):
+        read(tmp_path)
+
+
 def test_files_that_could_belong_to_any_part_are_refused_and_named(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train.parquet", rows(AB * 3))
     write_parquet(tmp_path / "more.parquet", rows(AB * 3))
@@ -193,6 +222,15 @@ def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
     pq.write_table(empty, tmp_path / "train.parquet")
     with pytest.raises(DataError, match="has no images: its 1 parquet files have no rows"):
         read(tmp_path)
+
+
+def test_a_part_without_rows_is_not_used_and_a_note_says_so(tmp_path: Path) -> None:
+    table = pa.table(rows(AB * 5))
+    pq.write_table(table, tmp_path / "train.parquet")
+    pq.write_table(table.slice(0, 0), tmp_path / "test.parquet")
+    splits = read(tmp_path)
+    assert (len(splits.train), len(splits.test)) == (8, 2)
+    assert "the part test has no rows and is not used" in splits.notes
 
 
 def test_brackets_in_a_folders_name_are_no_pattern(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import Mutation, plant
 from tests.mutations.planted_changes import CHANGES_ON_ENGINES
+from tests.mutations.planted_data import TAKEN_FOR
 from tests.mutations.planted_distributed import DISTRIBUTED
 from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
@@ -567,4 +568,5 @@ MUTATIONS = [
     *MEMORY,
     *DISTRIBUTED,
     *TRACKERS,
+    *TAKEN_FOR,
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgewise.core import DataError
+from edgewise.data.labels import described, is_convertible, is_plain
 
 _IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 _LABEL_NAMES = ("label", "fine_label", "labels", "class", "target", "category")
@@ -29,14 +30,16 @@ def find_columns(
     others = {name: feature for name, feature in features.items() if name != image_name}
     # A class column says so by its type; a plain number or text is a label only where its name says so.
     classes = {name: feature for name, feature in others.items() if _is_class(feature)}
-    named = {name: feature for name, feature in others.items() if name in _LABEL_NAMES and _is_plain(feature)}
-    choice = others if label is not None else (classes or named)
-    fits = (lambda _: True) if label is not None else _is_plain
-    label_name = _find(choice, label, "label", _LABEL_NAMES, fits, source, columns=features)
-    if not _is_plain(features[label_name]):
+    named = {name: feature for name, feature in others.items() if name in _LABEL_NAMES}
+    plain = {name: feature for name, feature in named.items() if is_plain(feature)}
+    usable = {name: feature for name, feature in named.items() if is_convertible(feature)}
+    choice = others if label is not None else (classes or plain or usable or named)
+    label_name = _find(choice, label, "label", _LABEL_NAMES, lambda _: True, source, columns=features)
+    found = features[label_name]
+    if not (is_plain(found) or is_convertible(found)):
         raise DataError(
-            f"{source}: column {label_name!r} holds {_shown(features[label_name])}, which are no classes: name a "
-            f"column of class numbers or texts (data.label_column); there are {_columns(features)}"
+            f"{source}: column {label_name!r} holds {described(found)}, which are no classes: make them class "
+            f"numbers or texts, or name a column of such (data.label_column); there are {_columns(features)}"
         )
     return image_name, label_name
 
@@ -87,18 +90,6 @@ def _is_class(feature: Any) -> bool:
     import datasets
 
     return isinstance(feature, datasets.ClassLabel)
-
-
-def _is_plain(feature: Any) -> bool:
-    import datasets
-
-    if _is_class(feature):
-        return True
-    return isinstance(feature, datasets.Value) and any(kind in feature.dtype for kind in ("int", "string", "bool"))
-
-
-def _shown(feature: Any) -> str:
-    return str(getattr(feature, "dtype", None) or type(feature).__name__) + " values"
 
 
 def _columns(features: Mapping[str, Any]) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from traceback import walk_tb
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _ALPHA_MODES = frozenset({"LA", "La", "RGBA", "RGBa", "PA"})
@@ -34,6 +37,40 @@ class Format:
 
     size: int
     channels: int
+
+
+def open_image(file: str | Path | BinaryIO) -> Image.Image:
+    """Opens an image, as PIL does, if it is no larger than PIL's limit (`PIL.Image.MAX_IMAGE_PIXELS`).
+
+    Raises:
+        ValueError: it is larger; PIL raises other types, on a damaged image and one of more than twice its limit.
+    """
+    image = Image.open(file)
+    # PIL itself refuses from twice its limit on, and warns before.
+    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        image.close()
+        raise ValueError(_too_large(image.size))
+    return image
+
+
+def reason_of(error: Exception) -> str:
+    """Why an image can't be read, in a line."""
+    # PIL's own text names a buffer's address where an image does not come from a file.
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image in a known format"
+    if isinstance(error, Image.DecompressionBombError):
+        # Its text has the product alone; the size is what PIL's check was given, in the innermost frame.
+        *_, (check, _) = walk_tb(error.__traceback__)
+        if "size" in check.f_locals:
+            return _too_large(check.f_locals["size"])
+    return (str(error).strip() or type(error).__name__).partition("\n")[0][:200]
+
+
+def _too_large(size: tuple[int, int]) -> str:
+    return (
+        f"{size[0]:,} x {size[1]:,} pixels are more than the limit of {Image.MAX_IMAGE_PIXELS:,} (a guard against "
+        f"files that unpack to fill the memory): make it smaller"
+    )
 
 
 def read_header(image: Image.Image) -> Header:

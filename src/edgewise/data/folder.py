@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from edgewise.core import DataError
-from edgewise.data.source import TEST_NAMES, Part, Source, choose_test
-
-_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2", ".tga"}
-    | {".ppm", ".pgm", ".pbm", ".pnm"}
+from edgewise.data.decode import open_image
+from edgewise.data.layout import (
+    find_layout,
+    folders,
+    image_names,
+    is_hidden,
+    is_image,
+    loose,
+    refuse_parts,
+    unwrapped,
 )
+from edgewise.data.source import Part, Source
+
 _LAYOUT = "expected train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg alone"
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,8 @@ class _Listing:
     labels: list[str]
     classes: list[str]
     others: int
+    nested: list[str]
+    notes: list[str]
 
 
 def folder_source(path: Path, name: str) -> Source:
@@ -36,83 +45,87 @@ def folder_source(path: Path, name: str) -> Source:
         name: what the user called it.
 
     Raises:
-        DataError: it is empty, it has no class folders, or a class folder has no images.
+        DataError: it is empty, it has no class folders, a class folder has no images, or classes and parts can't
+            be told apart.
     """
-    children = {child.name.lower(): child for child in _folders(path)}
-    test, notes = choose_test(children)
-    if "train" in children:
-        train = _list(children["train"])
-        tested = None if test is None else _list(children[test])
-        extra = sorted(child.name for key, child in children.items() if key not in ("train", *TEST_NAMES))
-        if extra:
-            notes.append(f"beside train there are folders that are not read: {', '.join(extra[:5])}")
-    elif children and set(children) <= set(TEST_NAMES):
-        raise DataError(
-            f"{path} holds {', '.join(sorted(children))} but no train folder: rename the folder of training "
-            f"images to train, or give a folder with classes alone"
-        )
-    else:
-        notes = []
-        train, tested = _list(path), None
-    names = sorted({*train.classes, *(tested.classes if tested else ())})
-    others = train.others + (tested.others if tested else 0)
-    if others:
-        notes.append(f"{others} files are left out: their names don't end like those of images")
+    layout = find_layout(path)
+    train = _list(layout.train)
+    tested = None if layout.test is None else _list(layout.test, trained=train.classes)
+    listings = [train] if tested is None else [train, tested]
+    names = sorted({name for listing in listings for name in listing.classes})
     return Source(
         name,
         _part(train, names),
         None if tested is None else _part(tested, names),
         tuple(names),
-        notes=tuple(notes),
+        notes=(*layout.notes, *(note for listing in listings for note in listing.notes), *_about(listings)),
     )
 
 
-def _list(path: Path) -> _Listing:
+def _about(listings: Sequence[_Listing]) -> list[str]:
+    """Notes on what all parts together hold besides images in class folders."""
+    notes = []
+    nested = sorted({name for listing in listings for name in listing.nested})
+    if nested:
+        notes.append(
+            f"the first level of folders makes the classes: {_some(listings[0].classes)}; images of the folders "
+            f"below them count with their class ({_some(nested)})"
+        )
+    others = sum(listing.others for listing in listings)
+    if others:
+        notes.append(f"{others} files are left out: their names don't end like those of images")
+    return notes
+
+
+def _list(path: Path, *, trained: Collection[str] = ()) -> _Listing:
+    """The images of a part.
+
+    Args:
+        path: its folder.
+        trained: classes whose folder may be empty: those of the training part, where this is the test part.
+    """
+    path, notes = unwrapped(path, keep=trained)
+    refuse_parts(path)
     files: list[Path] = []
     labels: list[str] = []
-    classes = [child.name for child in _folders(path)]
+    nested: list[str] = []
     others = 0
+    classes = [child.name for child in folders(path)]
     for name in classes:
+        refuse_parts(path / name, of_class=True)
         images, strangers = _images(path / name)
-        if not images:
+        if not images and name not in trained:
             raise DataError(f"the class folder {path / name} holds no images: fill it or remove it")
         files += images
         labels += [name] * len(images)
+        nested += sorted({str(image.parent.relative_to(path)) for image in images if image.parent != path / name})
         others += strangers
     if not classes:
         raise DataError(_without_classes(path))
-    return _Listing(files, labels, classes, others)
+    return _Listing(files, labels, classes, others, nested, notes + loose(path, "the class folders"))
 
 
 def _without_classes(path: Path) -> str:
-    images, others = _images(path)
+    images = image_names(path)
     if images:
         return (
-            f"labels are missing: {path} holds {len(images)} images but no class folders ({images[0].name} for "
+            f"labels are missing: {path} holds {len(images)} images but no class folders ({images[0]} for "
             f"example): {_LAYOUT}"
         )
+    _, others = _images(path)
     if others:
         return f"{path} is not an image data set: it holds {others} files and none is an image: {_LAYOUT}"
     return f"the folder {path} is empty: {_LAYOUT}, or parquet files"
-
-
-def _folders(path: Path) -> list[Path]:
-    children = (child for child in path.iterdir() if child.is_dir())
-    return sorted(child for child in children if not child.name.startswith((".", "__")))
 
 
 def _images(path: Path) -> tuple[list[Path], int]:
     """The image files under a folder, sorted, and how many others there are."""
     found: list[Path] = []
     others = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            if name.startswith("."):
-                continue
-            if os.path.splitext(name)[1].lower() in _SUFFIXES:
-                found.append(Path(folder, name))
-            else:
-                others += 1
+    for folder, below, names in os.walk(path):
+        below[:] = [name for name in below if not is_hidden(name)]
+        found += [Path(folder, name) for name in names if is_image(name)]
+        others += sum(not name.startswith(".") and not is_image(name) for name in names)
     return sorted(found), others
 
 
@@ -120,6 +133,10 @@ def _part(listing: _Listing, names: Sequence[str]) -> Part:
     index: Mapping[str, int] = {name: i for i, name in enumerate(names)}
     return Part(
         labels=torch.tensor([index[label] for label in listing.labels], dtype=torch.int64),
-        open=lambda row: Image.open(listing.files[row]),
+        open=lambda row: open_image(listing.files[row]),
         where=lambda row: str(listing.files[row]),
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

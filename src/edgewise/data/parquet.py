@@ -14,16 +14,15 @@ from edgewise.core import DataError
 from edgewise.core.memory import free_bytes
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
+from edgewise.data.split_names import choose_train, is_plain, word_of
 from edgewise.data.tables import table_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])", re.IGNORECASE)
-
 
 def parquet_source(settings: DataSettings, files: Sequence[Path]) -> Source:
-    """A source of parquet files; names that begin with train, test or validation say which part they are of.
+    """A source of parquet files; words like train, test or validation in names say which part they are of.
 
     Args:
         settings: names the source, and the columns if the user did.
@@ -45,7 +44,7 @@ def parquet_source(settings: DataSettings, files: Sequence[Path]) -> Source:
         file = bisect_right(offsets[part], row) - 1
         return f"{parts[part][file]}, row {row - offsets[part][file]}"
 
-    notes: list[str] = []
+    notes = [f"the part {part} has no rows and is not used" for part in filled if part not in parts]
     if _is_mapped(settings, list(sizes)):
         tables, features, place = _map(parts, settings.source)
         notes.append(f"the parquet files are unpacked, still encoded, into the cache of `datasets` ({place}) once")
@@ -56,14 +55,17 @@ def parquet_source(settings: DataSettings, files: Sequence[Path]) -> Source:
 
 def _by_part(files: Sequence[Path], source: str) -> dict[str, list[Path]]:
     parts: dict[str, list[Path]] = {}
+    # The folder that holds all files may be called anything: "test project" makes no test part.
+    several = len({path.parent for path in files}) > 1
     for path in files:
-        match = _PART.match(path.name) or _PART.fullmatch(path.parent.name)
-        parts.setdefault(match.group(1).lower() if match else "", []).append(path)
+        folder = path.parent.name
+        word = word_of(path.stem) or (word_of(folder) if several or is_plain(folder) else None)
+        parts.setdefault(word or "", []).append(path)
     unnamed = parts.pop("", [])
     if unnamed and parts:
         raise DataError(
             f"{source}: {', '.join(path.name for path in unnamed[:5])} could belong to any part, beside files "
-            f"named {' and '.join(parts)}: let their names begin with train, test or validation, or move them away"
+            f"named {' and '.join(parts)}: let their names say train, test or validation, or move them away"
         )
     return parts or {"train": unnamed}
 
@@ -109,7 +111,7 @@ def _map(parts: dict[str, list[Path]], source: str) -> tuple[dict[str, pa.Table]
     except Exception as error:  # as in `_read`
         raise _unlike(error, source) from error
     tables = {str(part): rows.data.table for part, rows in found.items()}
-    first = found["train" if "train" in parts else next(iter(parts))]
+    first = found[choose_train(parts, source) or next(iter(parts))]
     place = os.path.dirname(first.cache_files[0]["filename"]) if first.cache_files else "memory"
     return tables, dict(first.features), place
 
@@ -134,7 +136,7 @@ def _read(parts: dict[str, list[Path]], source: str) -> tuple[dict[str, pa.Table
     from datasets.table import table_cast
 
     try:
-        first = parts["train" if "train" in parts else next(iter(parts))][0]
+        first = parts[choose_train(parts, source) or next(iter(parts))][0]
         features = datasets.Features.from_arrow_schema(pq.read_schema(first))
         tables = {
             part: pa.concat_tables(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from edgewise.core import DataError
 from edgewise.core.memory import free_bytes
-from edgewise.data.decode import Header, read_header, read_pixels
+from edgewise.data.decode import Header, read_header, read_pixels, reason_of
 from edgewise.data.source import Part
 
 _CHUNK = 256
@@ -120,22 +122,18 @@ def _each(part: Part, rows: Sequence[int], work: Callable[[int, int], None]) -> 
             except MemoryError:
                 raise
             except Exception as error:  # PIL and its codecs raise a dozen types for damaged files
-                bad.append(Unreadable(rows[position], part.where(rows[position]), _reason(error)))
+                bad.append(Unreadable(rows[position], part.where(rows[position]), reason_of(error)))
         return bad
 
+    # `open_image` refuses what PIL warns of. Filters are the process's: putting this one back would race with
+    # other threads.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
     try:
         return [one for bad in pool.map(run, range(0, len(rows), _CHUNK)) for one in bad]
     finally:
         # Ctrl-C must not wait for the images that are still in the queue.
         pool.shutdown(cancel_futures=True)
-
-
-def _reason(error: Exception) -> str:
-    # PIL's own text names a buffer's address where an image does not come from a file.
-    if type(error).__name__ == "UnidentifiedImageError":
-        return "not an image in a known format"
-    return (str(error).strip() or type(error).__name__).partition("\n")[0][:200]
 
 
 def check_memory(shape: tuple[int, int, int, int]) -> None:

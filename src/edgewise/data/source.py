@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
 from torch import Tensor
-
-TEST_NAMES = ("test", "validation", "valid", "val")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,20 +46,3 @@ class Source:
     class_names: tuple[str, ...]
     flip_safe: bool = True
     notes: tuple[str, ...] = ()
-
-
-def choose_test(names: Collection[str]) -> tuple[str | None, list[str]]:
-    """Which part serves as the test set, and what the user should know about it.
-
-    Args:
-        names: the parts that could, of TEST_NAMES.
-    """
-    found = [name for name in TEST_NAMES if name in names]
-    if not found:
-        return None, []
-    notes = []
-    if found[0] != "test":
-        notes.append(f"there is no part named test: {found[0]} serves as the test set")
-    if found[1:]:
-        notes.append(f"the part {', '.join(found[1:])} is not used")
-    return found[0], notes

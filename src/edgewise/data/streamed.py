@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edgewise.core import DataError
 from edgewise.core.transfer import to_device
-from edgewise.data.decode import read_pixels
+from edgewise.data.decode import read_pixels, reason_of
 from edgewise.data.source import Part
 
 # Images that one worker decodes in one go.
@@ -126,8 +126,8 @@ class StreamedPixels:
                 raise
             except Exception as error:  # PIL and its codecs raise a dozen types for damaged files
                 raise DataError(
-                    f"{self.part.where(row)} can't be read any more ({error}), though it could at the start: "
-                    f"restore it and resume the run"
+                    f"{self.part.where(row)} can't be read any more ({reason_of(error)}), though it could at the "
+                    f"start: restore it and resume the run"
                 ) from error
         return pixels
 

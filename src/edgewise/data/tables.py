@@ -12,8 +12,11 @@ from PIL import Image
 
 from edgewise.core import DataError
 from edgewise.data.columns import find_columns
+from edgewise.data.decode import open_image
+from edgewise.data.labels import note_on, read_labels
 from edgewise.data.settings import DataSettings
-from edgewise.data.source import TEST_NAMES, Part, Source, choose_test
+from edgewise.data.source import Part, Source
+from edgewise.data.split_names import choose_test, choose_train, role_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +37,7 @@ def table_source(
 
     Args:
         settings: names the source, and the columns if the user did.
-        tables: a table for each part; "train" must be there.
+        tables: a table for each part; a training part must be there.
         features: the columns with their types, as the `datasets` library has them.
         where: names a row of a part, for messages.
         notes: lines for the user.
@@ -44,10 +47,18 @@ def table_source(
         DataError: a part, column or label is missing.
     """
     name = settings.source
-    if "train" not in tables:
+    train = choose_train(tables, name)
+    if train is None:
         raise DataError(f"{name} has no part named train, only {', '.join(tables)}: there is nothing to train on")
     image, label = find_columns(features, image=settings.image_column, label=settings.label_column, source=name)
-    values, choice = _labelled(tables, features, label, where)
+    values, choice = _labelled(
+        name,
+        tables,
+        train,
+        lambda part: read_labels(tables[part].column(label), features[label], label, partial(where, part)),
+    )
+    for part, found in values.items():
+        _check_labelled(found, label, part, where)
     names = _class_names(features[label], list(values.values()))
     index = {name: i for i, name in enumerate(names)}
     parts = {
@@ -58,39 +69,28 @@ def table_source(
         )
         for part, found in values.items()
     }
-    train, *test = parts.values()
-    notes = (*notes, *choice)
-    return Source(name, train, test[0] if test else None, tuple(names), flip_safe=flip_safe, notes=notes)
+    notes = (*notes, *choice, *note_on(features[label], label))
+    test = [part for key, part in parts.items() if key != train]
+    return Source(name, parts[train], test[0] if test else None, tuple(names), flip_safe=flip_safe, notes=notes)
 
 
 def _labelled(
-    tables: Mapping[str, pa.Table], features: Mapping[str, Any], label: str, where: Where
-) -> tuple[Mapping[str, Sequence[Any]], list[str]]:
-    """The labels of the training part and, if there is one, of the test part; and notes on the others."""
-    values = {part: _labels(table.column(label), features[label]) for part, table in tables.items()}
-    test, notes = _choose_parts(values)
-    used = {part: values[part] for part in ("train", test) if part is not None}
-    for part, labels in used.items():
-        _check_labelled(labels, label, part, where)
-    return used, notes
+    name: str, tables: Mapping[str, pa.Table], train: str, read: Callable[[str], Sequence[Any]]
+) -> tuple[dict[str, Sequence[Any]], list[str]]:
+    """The labels of the training part and, if there is one, of the test part; and notes on the others.
 
-
-def _choose_parts(values: Mapping[str, Sequence[Any]]) -> tuple[str | None, list[str]]:
-    """The part that serves as test set, and notes on those that are not used."""
-    blank = [part for part in TEST_NAMES if part in values and all(value is None for value in values[part])]
-    test, notes = choose_test([part for part in values if part not in blank])
+    Args:
+        name: the source, for messages.
+        tables: all parts.
+        train: the training part.
+        read: gives a part's labels.
+    """
+    tests = {part: read(part) for part in tables if role_of(part) in ("test", "validation")}
+    blank = [part for part, labels in tests.items() if all(label is None for label in labels)]
+    test, notes = choose_test([part for part in tests if part not in blank], name)
     notes += [f"the part {part} has no labels and is not used" for part in blank]
-    notes += [f"the part {part} is not used" for part in values if part not in ("train", *TEST_NAMES)]
-    return test, notes
-
-
-def _labels(column: pa.ChunkedArray, feature: Any) -> list[str | int | None]:
-    """Labels as texts or numbers; None where there is none."""
-    names = getattr(feature, "names", None)
-    if names is None:
-        return column.to_pylist()
-    # -1 is the hub's sign for a label that is not given away.
-    return [None if value is None or value < 0 else names[value] for value in column.to_pylist()]
+    notes += [f"the part {part} is not used" for part in tables if part not in (train, *tests)]
+    return {train: read(train)} | ({} if test is None else {test: tests[test]}), notes
 
 
 def _check_labelled(values: Sequence[Any], label: str, part: str, where: Where) -> None:
@@ -116,9 +116,9 @@ def _opener(column: pa.ChunkedArray) -> Callable[[int], Image.Image]:
         content = value.get("bytes") if isinstance(value, dict) else value
         path = value.get("path") if isinstance(value, dict) else None
         if content is not None:
-            return Image.open(io.BytesIO(content))
+            return open_image(io.BytesIO(content))
         if not path:
             raise ValueError("the row holds no image")
-        return Image.open(path)
+        return open_image(path)
 
     return open_row
