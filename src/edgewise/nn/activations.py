@@ -13,8 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 # What only names the same values in another way, in an exported graph too.
 _ALIASES = frozenset(
-    ("alias", "clone", "contiguous", "detach", "expand", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze")
-    + ("view", "_unsafe_view")
+    (
+        *("alias", "clone", "contiguous", "detach", "expand", "flatten", "reshape", "squeeze"),
+        *("unflatten", "unsqueeze", "view", "_unsafe_view"),
+    )
 )
 _NORMS = frozenset(("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"))
 _ACTIVATIONS = frozenset(("relu", "relu_", "hardtanh", "hardtanh_"))
