@@ -251,7 +251,8 @@ def _run() -> Path:
 def _image(form: str, seed: int, mode: str) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 255, (12, 12, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).convert(mode if form != "JPEG" or mode != "P" else "RGB").save(buffer, form)
+    plain = mode == "P" and form in ("JPEG", "PPM")  # These hold no palettes.
+    Image.fromarray(pixels).convert("RGB" if plain else mode).save(buffer, form)
     return buffer.getvalue()
 
 

@@ -112,9 +112,9 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 def test_files_come_back_as_written_and_names_stay_inside_the_folder(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path) as run:
         run.write_text("recipe.toml", "a = 'ü'\r\n")
-        run.write_json("results.json", {"top1": 0.1 + 0.2, "name": "ü", "none": None})
+        run.write_json("notes.json", {"top1": 0.1 + 0.2, "name": "ü", "none": None})
         assert run.read_text("recipe.toml") == "a = 'ü'\r\n"
-        assert run.read_json("results.json") == {"top1": 0.1 + 0.2, "name": "ü", "none": None}
+        assert run.read_json("notes.json") == {"top1": 0.1 + 0.2, "name": "ü", "none": None}
         for name in ("../x", "a/b", "", "..", "."):
             with pytest.raises(RunError, match="is no name of a file"):
                 run.write_text(name, "x")
@@ -122,10 +122,10 @@ def test_files_come_back_as_written_and_names_stay_inside_the_folder(tmp_path: P
 
 def test_numbers_that_are_not_finite_never_reach_a_json_file(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path) as run:
-        run.write_json("results.json", {"top1": 0.5})
+        run.write_json("results.json", {"found": {"top1": 0.5}})
         with pytest.raises(NonFiniteError, match=r"results\.json: found\.loss = nan"):
             run.write_json("results.json", {"found": {"loss": math.nan}})
-        assert run.read_json("results.json") == {"top1": 0.5}
+        assert run.read_json("results.json") == {"found": {"top1": 0.5}}
 
 
 def test_missing_and_damaged_files_are_told(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from edgewise.pipeline import Options, Settings, resolve
 # By its name in sys.modules: as an attribute of the package, `run` is the function.
 RUN = sys.modules["edgewise.pipeline.run"]
 PHASES = sys.modules["edgewise.pipeline.phases"]
+ESTIMATE = sys.modules["edgewise.pipeline.estimate"]
 SEED = 3
 # Every stream is drawn from: crops, the projection's order, partial channels, drop-path, the auxiliary head.
 SETS = (

@@ -15,7 +15,7 @@ from edgewise.core.compute import Compute
 from edgewise.data import Augment, Splits
 from edgewise.pipeline import PhaseEstimate, duration, estimate, resolve, start
 from edgewise.spaces import published
-from tests.pipeline.small import RUN, SEED, SETS, Watch, assert_same_search, one_thread, options, small
+from tests.pipeline.small import ESTIMATE, RUN, SEED, SETS, Watch, assert_same_search, one_thread, options, small
 
 MODULE = sys.modules["edgewise.pipeline.estimate"]
 
@@ -142,7 +142,7 @@ def test_a_run_that_is_asked_to_says_what_it_will_cost_before_its_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phases = [PhaseEstimate("search", 3, 3, 2.0, 10), PhaseEstimate("training", 2, 4, 1.0, 10)]
-    monkeypatch.setattr(RUN, "estimate", lambda *args, **kwargs: phases)
+    monkeypatch.setattr(ESTIMATE, "estimate", lambda *args, **kwargs: phases)
     monkeypatch.setattr(RUN, "run_phase", lambda phase, context: context.progress.say(phase))
     for wanted in (True, False):
         watch = Watch()

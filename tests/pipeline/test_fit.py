@@ -13,7 +13,7 @@ from edgewise.core import RunError, ShortOfMemoryError
 from edgewise.core.compute import Compute
 from edgewise.pipeline import PhaseEstimate, start
 from edgewise.pipeline.fit import MemoryEstimate, peak_of
-from tests.pipeline.small import RUN, Watch, child_environment, options, small
+from tests.pipeline.small import ESTIMATE, RUN, Watch, child_environment, options, small
 
 GB = 10**9
 # Estimates at batch 64 in a fresh process, then does real steps at batch 192 in another.
@@ -104,7 +104,7 @@ def test_the_peak_at_three_times_the_measured_batch_is_foretold_within_a_quarter
 
 def test_a_run_says_what_fits_before_its_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     phases = [PhaseEstimate("search", 3, 3, 2.0, 10, line((32, GB), (64, 2 * GB)))]
-    monkeypatch.setattr(RUN, "estimate", lambda *args, **kwargs: phases)
+    monkeypatch.setattr(ESTIMATE, "estimate", lambda *args, **kwargs: phases)
     monkeypatch.setattr(RUN, "run_phase", lambda phase, context: context.progress.say(phase))
     watch = Watch()
     with pytest.raises(RunError, match="genotype"):
@@ -119,7 +119,7 @@ def test_a_run_whose_estimate_runs_out_of_memory_has_failed(
     def short(*args: object, **kwargs: object) -> None:
         raise ShortOfMemoryError("out of memory")
 
-    monkeypatch.setattr(RUN, "estimate", short)
+    monkeypatch.setattr(ESTIMATE, "estimate", short)
     with pytest.raises(ShortOfMemoryError):
         start(small(), tmp_path / "run", options=options_with_estimate())
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"

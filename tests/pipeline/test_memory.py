@@ -90,7 +90,7 @@ def test_a_training_that_runs_out_of_memory_names_its_own_settings(
 
     monkeypatch.setattr("edgewise.train.task.F.cross_entropy", fail)
     with pytest.raises(
-        ShortOfMemoryError, match=r"training \(found\) \(batch 50, C 4, 3 layers\).*train\.batch_size"
+        ShortOfMemoryError, match=r"training \(given\) \(batch 50, C 4, 3 layers\).*train\.batch_size"
     ):
         start(small(), tmp_path / "run", options=options(), command="train", genotype=whole.result.genotype)
 

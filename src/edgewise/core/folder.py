@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from edgewise.core import atomic, checkpoint
+from edgewise.core import atomic, checkpoint, run_shapes
 from edgewise.core.errors import RunError
 from edgewise.core.lock import FolderLock
 from edgewise.core.records import Records, encode
@@ -175,9 +175,13 @@ class RunFolder:
         """A JSON file's content; raises RunError if it is missing or damaged."""
         text = self.read_text(name)
         try:
-            return json.loads(text)
-        except ValueError as error:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise RunError(f"{self.file(name)} is damaged ({error})") from error
+        wrong = run_shapes.fault(name, value)
+        if wrong:
+            raise RunError(f"{self.file(name)} is damaged ({wrong}): restore it from a copy")
+        return value
 
     def read_run(self) -> dict[str, Any]:
         """The content of `run.json`."""

@@ -19,6 +19,7 @@ from edgewise.core.launch import resumed_device
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
 from edgewise.core.provenance import device_name, git_state, now, versions
+from edgewise.core.run_shapes import RESUMED
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
@@ -155,6 +156,11 @@ def resume(
         if sets:
             raise ConfigError(f"{path} is a finished run, and --set can't change it any more: start a new run")
         return _result(before)
+    missing = [key for key in RESUMED if key not in run]
+    if missing:
+        raise RunError(
+            f"{before.file(files.RUN)} is damaged ({', '.join(missing)} missing): restore it from a copy"
+        )
     settings = _settings_of(before, sets)
     compute = Compute(resumed_device(run["device"]), run["precision"], compile=run.get("compile", False))
     progress = heard(progress, compute.processes)

@@ -1,0 +1,129 @@
+"""What stands in the JSON files of a run folder, so that a damaged one is told before anybody stumbles over it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from typing_extensions import TypedDict
+
+Number = int | float
+
+
+class _Path(TypedDict):
+    path: str
+    path_from_run: str
+
+
+class _Data(TypedDict, total=False):
+    source: str
+    fingerprint: str
+    classes: list[str]
+    images: dict[str, int]
+    image_size: int
+    channels: int
+    normalisation: dict[str, list[Number]]
+    notes: list[str]
+    bad_files: list[str]
+
+
+class _Phase(TypedDict, total=False):
+    seconds: Number
+    peak_memory_bytes: int
+
+
+class Run(TypedDict, total=False):
+    """run.json; what is not named here may be anything."""
+
+    format: str
+    status: str
+    command: str
+    seed: int
+    device: str
+    device_name: str
+    precision: str
+    compile: bool
+    checkpoint_seconds: Number
+    truth: str | None
+    track: str
+    versions: dict[str, str]
+    threads: int
+    processes: int
+    git: dict[str, Any] | None
+    stem: str
+    started: str
+    finished: str
+    data: _Data
+    paths: dict[str, _Path]
+    phases: dict[str, _Phase]
+    scored_by: dict[str, Any]
+    citations: list[str]
+    changed_settings: list[str]
+    diverged: dict[str, str]
+    error: str
+    given: str
+
+
+class _Cell(TypedDict):
+    skips: int
+    pools: int
+    parametrised: int
+    depth: int
+
+
+class _Result(TypedDict, total=False):
+    params: int
+    macs: int
+    cells: dict[str, _Cell] | None
+    genotype: dict[str, Any] | None
+    top1: Number
+    loss: Number
+    per_class: list[Number | None]
+    confusion: list[list[int]]
+    test_images: int
+    train_seconds: Number
+
+
+class _Explored(TypedDict, total=False):
+    strategy: str
+    queries: int
+    distinct: int
+    score: Number
+    query: int
+    truth: dict[str, Any]
+
+
+# What a run needs to be resumed; it is written in one piece with the seed.
+RESUMED = ("device", "precision", "checkpoint_seconds", "threads", "stem", "data", "command")
+
+
+def fault(name: str, value: Any) -> str:
+    """What is wrong with the content of a run's JSON file; empty where nothing is.
+
+    Args:
+        name: "run.json" or "results.json"; nothing is known of others.
+        value: the content.
+    """
+    from pydantic import ValidationError
+
+    if name == "results.json" and isinstance(value, dict):
+        shape: Any = _Explored if "strategy" in value else dict[str, _Result]
+    else:
+        shape = {"run.json": Run, "results.json": dict[str, Any]}.get(name)
+    if shape is None:
+        return ""
+    try:
+        _adapter(shape).validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        found = repr(first["input"])
+        return f"{where}: {first['msg']} (value found: {found[:80]})".removeprefix(": ")
+    return ""
+
+
+@cache
+def _adapter(shape: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(shape)
