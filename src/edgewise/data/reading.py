@@ -125,9 +125,10 @@ def _each(part: Part, rows: Sequence[int], work: Callable[[int, int], None]) -> 
                 bad.append(Unreadable(rows[position], part.where(rows[position]), reason_of(error)))
         return bad
 
-    # `open_image` refuses what PIL warns of. Filters are the process's: putting this one back would race with
-    # other threads.
+    # `open_image` refuses huge images, of which PIL warns, and odd tags make no difference to pixels. Filters are
+    # the process's: putting these back would race with other threads.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
     try:
         return [one for bad in pool.map(run, range(0, len(rows), _CHUNK)) for one in bad]
