@@ -1,8 +1,8 @@
 """`python -m benchmarks.kills [RECIPE ...]`: searches of every recipe, stopped in six ways, then resumed.
 
-Three signals at a random moment (KILL, TERM, INT), a disk that fills up at a checkpoint, one that has no room for
-one from the start, and a folder that becomes read-only. Afterwards the search is resumed, and its trace, weights and
-cells are compared, byte for byte, with those of a search that was never stopped. Prints a line a recipe.
+Three signals at a random moment (KILL, TERM, INT), a disk that fills up at a checkpoint, a disk without room for
+one from the start, and a folder that becomes read-only. Afterwards the search is resumed, and its trace, weights
+and cells are compared, byte for byte, with those of a search that was never stopped. Prints a line a recipe.
 """
 
 from __future__ import annotations
