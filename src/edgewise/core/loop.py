@@ -133,8 +133,8 @@ class Loop:
             return
         mark = Mark.start(task, state)
         mark.go_back()
-        self.folder.truncate_trace(mark.trace)
-        self.folder.truncate_timings(mark.timings)
+        self.folder.truncate_trace(mark.first_trace)
+        self.folder.truncate_timings(mark.first_timing)
         if self._processes.main:
             self.folder.save_checkpoint(
                 {"phase": f"{task.phase}, given up", "mark": mark.state_dict(), "task": {}}
