@@ -11,6 +11,7 @@ from edgewise.core.errors import ConfigError, GenotypeError
 from edgewise.nn import (
     AuxiliaryHead,
     DerivedCell,
+    FactorizedReduction,
     Network,
     NetworkSpec,
     Stem,
@@ -177,10 +178,18 @@ def test_a_network_of_fewer_than_3_cells_is_refused_with_the_number():
         NetworkSpec(channels=4, layers=2, classes=2)
 
 
-@pytest.mark.parametrize("channels", [0, 1, 5, -4])
-def test_channels_that_are_odd_or_none_are_refused_with_the_number(channels):
-    with pytest.raises(ConfigError, match=rf"channels is {channels}: .* even"):
+@pytest.mark.parametrize("channels", [0, 1, -4])
+def test_fewer_than_two_channels_are_refused_with_the_number(channels):
+    with pytest.raises(ConfigError, match=rf"channels is {channels}: .* at least 2"):
         NetworkSpec(channels=channels, layers=3, classes=2)
+
+
+def test_a_reduction_of_odd_channels_has_one_more_filter_on_the_shifted_grid():
+    network = Network(published("PC_DARTS_cifar"), NetworkSpec(channels=5, layers=3, classes=2))
+    narrow = FactorizedReduction(3, 5, affine=True)
+    assert [half.weight.shape[0] for half in narrow.halves] == [2, 3]
+    assert narrow(torch.randn(2, 3, 7, 8)).shape == (2, 5, 4, 4)
+    assert network(torch.randn(2, 3, 16, 16)).shape == (2, 2)
 
 
 def test_an_invalid_genotype_makes_no_network():

@@ -62,7 +62,8 @@ def test_a_moved_run_finds_what_moved_with_it(tmp_path: Path, monkeypatch: pytes
     assert path_of_run("data", "d", run, Path("new/r")) == str(tmp_path / "new" / "d")
     (tmp_path / "new" / "d").rmdir()
     with pytest.raises(RunError, match=rf"{tmp_path}/old/d, {tmp_path}/new/d\): restore it"):
-        path_of_run("data", "d", run, Path("new/r"))
+        source_of_run(DataSettings("d"), run, Path("new/r"))
+    assert path_of_run("table", "t.csv", run, Path("new/r")) == "t.csv"
 
 
 def test_another_folder_of_the_same_relative_name_is_not_taken(

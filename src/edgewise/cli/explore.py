@@ -47,7 +47,7 @@ def explore(
     sets: opt.Sets = None,
     workers: Annotated[
         int,
-        typer.Option("--workers", min=1, max=MOST_WORKERS, help="Processes that train; the result is the same."),
+        typer.Option("--workers", max=MOST_WORKERS, help="Processes that train; the result is the same."),
     ] = 1,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",

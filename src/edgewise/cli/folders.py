@@ -28,6 +28,7 @@ def run_folder(named: Path | None, what: str) -> Iterator[Path]:
     if named is not None or launched()[0] > 0:  # of several processes, the first one's folder counts
         yield named or Path("runs")
         return
+    first_run = not Path("runs").exists()
     plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", what)[:_LONGEST]
     path = _take(Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{plain}")
     try:
@@ -35,6 +36,8 @@ def run_folder(named: Path | None, what: str) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             path.rmdir()
+            if first_run:
+                path.parent.rmdir()
 
 
 def _take(path: Path) -> Path:

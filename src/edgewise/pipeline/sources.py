@@ -55,35 +55,34 @@ def source_of_run(settings: DataSettings, run: Mapping[str, Any], folder: Path) 
     on_hub = any(_HUB in note for note in run.get("data", {}).get("notes", []))
     if settings.source == "digits" or on_hub:
         return settings
-    return replace(settings, source=path_of_run("data", settings.source, run, folder))
+    source = path_of_run("data", settings.source, run, folder)
+    if absolute_path(source) is None:
+        looked = dict.fromkeys(_candidates("data", settings.source, run, folder))
+        raise RunError(
+            f"{folder}: {settings.source}, which the run began with, is not there any more (looked for "
+            f"{', '.join(looked)}): restore it, or put a link there"
+        )
+    return replace(settings, source=source)
 
 
 def path_of_run(what: str, named: str, run: Mapping[str, Any], folder: Path) -> str:
-    """A path that a run was begun with, as it is found from here.
+    """A path that a run was begun with, as it is found from here; as it was named where nothing is found.
 
     Args:
         what: its use, a key of `path_facts`.
         named: as the user named it, maybe relative to the folder where the run began.
         run: the content of run.json.
         folder: the run folder.
-
-    Raises:
-        RunError: nothing is there any more.
     """
     facts = run.get("paths", {}).get(what)
     if facts is not None and absolute_path(named) == facts["path"]:
         return named
-    looked = list(dict.fromkeys(_candidates(named, facts, folder)))
-    for candidate in looked:
-        if absolute_path(candidate) is not None:
-            return candidate
-    raise RunError(
-        f"{folder}: {named}, which the run began with, is not there any more (looked for {', '.join(looked)}): "
-        "restore it, or put a link there"
-    )
+    found = (path for path in _candidates(what, named, run, folder) if absolute_path(path) is not None)
+    return next(found, named)
 
 
-def _candidates(named: str, facts: Mapping[str, str] | None, folder: Path) -> Iterator[str]:
+def _candidates(what: str, named: str, run: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    facts = run.get("paths", {}).get(what)
     if facts is not None:
         yield facts["path"]
         yield os.path.normpath(folder.absolute() / facts["path_from_run"])
