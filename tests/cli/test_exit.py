@@ -45,7 +45,7 @@ def unreadable(root: Path) -> Path:
     for name in ("a", "b"):
         (root / "photos" / name).mkdir(parents=True)
         for i in range(8):
-            (root / "photos" / name / f"{i}.png").write_bytes(png(i)[: 60 if i == 3 else None])
+            (root / "photos" / name / f"{i}.png").write_bytes(png(i)[: 40 if i == 3 else None])
     return root / "photos"
 
 
