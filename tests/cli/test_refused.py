@@ -43,7 +43,7 @@ OTHERS = {
     "stages.primitives[0] = 6": [["p-darts", "stages.primitives=[6, 5, 3]"]],
     "skip_dropout.rates has 3 entries for 1 stage": [["p-darts", "stages=none"]],
     "search.channels = 9": [["pc-darts", "search.channels=9"]],
-    "train.channels = 7 is odd": [["darts", "train.channels=7"]],
+    "train.channels = 1: a factorised reduction": [["darts", "train.channels=1"]],
     "weights.lr_min = 0.2": [["darts", "weights.lr=0.1", "weights.lr_min=0.2"]],
 }
 SEARCHABLE = [name for name, space in SPACES.items() if space.searchable]

@@ -15,6 +15,8 @@ from edgewise.core.errors import DataError, GenotypeError
 from edgewise.spaces.nb201 import from_string
 from edgewise.spaces.space import NB201
 
+# Whole numbers that floating point holds exactly.
+_MOST = 2**53
 ARCHITECTURES = len(NB201.primitives) ** len(NB201.topology.edges)
 
 
@@ -165,7 +167,7 @@ def _percent(column: Sequence[Any], name: str, row_name: Callable[[int], str]) -
 
 def _whole(column: Sequence[Any], name: str, row_name: Callable[[int], str]) -> np.ndarray:
     numbers = _numbers(column, name, row_name, "a whole number")
-    good = (numbers >= 0) & (np.floor(numbers) == numbers)
+    good = (numbers >= 0) & (numbers <= _MOST) & (np.floor(numbers) == numbers)
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise DataError(f"{row_name(row)}, column {name}: expected a whole number, found {column[row]!r}")

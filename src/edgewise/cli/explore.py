@@ -45,6 +45,13 @@ def explore(
     data: opt.Data = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_size: opt.MaxSize = None,
+    max_ram: opt.MaxRam = None,
+    max_latency: opt.MaxLatency = None,
+    int8: opt.Int8 = False,
+    for_: opt.For = None,
     workers: Annotated[
         int,
         typer.Option("--workers", max=MOST_WORKERS, help="Processes that train; the result is the same."),
@@ -71,8 +78,9 @@ def explore(
     if score is None:
         raise ConfigError("--score is missing: table:FILE, table:FILE:COLUMN or train:EPOCHS")
     chosen = None if preset is None else preset.value
+    limited = opt.with_budget(sets, max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
     settings = resolve_explore(
-        strategy, score=score, space=space, queries=queries, preset=chosen, data=data, sets=sets or []
+        strategy, score=score, space=space, queries=queries, preset=chosen, data=data, sets=limited
     )
     options = Options(
         seed=seed,
@@ -104,6 +112,12 @@ def _conclude(result: Explored, progress: Progress) -> None:
         f"best of {found['queries']} queries ({found['distinct']} different genotypes): score "
         f"{found['score']:.2%}, query {found['query'] + 1}"
     )
+    size = found.get("size")
+    if size is not None:
+        used = ", ".join(f"{name} {share:.1%}" for name, share in size["used"].items())
+        progress.say(
+            f"the budget gives its network {size['channels']} channels and {size['layers']} cells; used: {used}"
+        )
     truth = found.get("truth")
     if truth is not None:
         progress.say(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli import benchmark, explore, lists, runs, saved, study
+from edgewise.cli import benchmark, examples, explore, lists, runs, saved, sizes, study
 from edgewise.cli.options import SpacesInHelp
 from edgewise.core.errors import ConfigError, EdgewiseError
 from edgewise.core.launch import fell_apart, launched
@@ -32,18 +32,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 recipes = typer.Typer(no_args_is_help=True, help="The methods: list them, show their settings, cite them.")
+devices = typer.Typer(no_args_is_help=True, help="The devices that `--for` knows.")
 spaces = typer.Typer(no_args_is_help=True, help="The spaces that can be searched or read.")
 studies = typer.Typer(
     cls=study.StudyGroup, no_args_is_help=True, help="Many runs with statistics, and the thesis's tables."
 )
 
-app.command("run", cls=SpacesInHelp, epilog=runs.RUN_EXAMPLES)(runs.run)
-app.command("search", cls=SpacesInHelp, epilog=runs.SEARCH_EXAMPLES)(runs.search)
+app.command("run", cls=SpacesInHelp, epilog=examples.RUN_EXAMPLES)(runs.run)
+app.command("search", cls=SpacesInHelp, epilog=examples.SEARCH_EXAMPLES)(runs.search)
 app.command("derive", epilog=saved.DERIVE_EXAMPLES)(saved.derive)
-app.command("train", epilog=runs.TRAIN_EXAMPLES)(runs.train)
+app.command("train", epilog=examples.TRAIN_EXAMPLES)(runs.train)
 app.command("test", epilog=saved.TEST_EXAMPLES)(saved.run_test)
 app.command("export", epilog=saved.EXPORT_EXAMPLES)(saved.export)
 app.command("report", epilog=saved.REPORT_EXAMPLES)(saved.report)
+app.command("fit", epilog=sizes.FIT_EXAMPLES)(sizes.fit)
 app.command("explore", epilog=explore.EXPLORE_EXAMPLES)(explore.explore)
 app.command("benchmark", epilog=benchmark.BENCHMARK_EXAMPLES)(benchmark.benchmark)
 app.command("check", epilog=lists.CHECK_EXAMPLES)(lists.check)
@@ -51,6 +53,7 @@ app.command("cite", epilog=lists.CITE_EXAMPLES)(lists.cite_recipe)
 recipes.command("ls", epilog=lists.LS_EXAMPLES)(lists.list_recipes)
 recipes.command("show", epilog=lists.SHOW_EXAMPLES)(lists.show_recipe)
 recipes.command("cite", epilog=lists.RECIPES_CITE_EXAMPLES)(lists.cite_recipe)
+devices.command("ls", epilog=sizes.DEVICES_EXAMPLES)(sizes.list_devices)
 spaces.command("ls", epilog=lists.SPACES_EXAMPLES)(lists.list_spaces)
 studies.command("run", epilog=study.RUN_EXAMPLES)(study.run)
 studies.command("ls", epilog=study.LS_EXAMPLES)(study.list_studies)
@@ -58,6 +61,7 @@ studies.command("show", epilog=study.SHOW_EXAMPLES)(study.show)
 studies.command("report", epilog=study.REPORT_EXAMPLES)(study.report)
 app.add_typer(recipes, name="recipes")
 app.add_typer(spaces, name="spaces")
+app.add_typer(devices, name="devices")
 app.add_typer(studies, name="study")
 
 

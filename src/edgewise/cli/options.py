@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from edgewise.core.errors import ConfigError
+
+BUDGET = "Budget: what the network may need"
 SEARCHABLE = "See `edgewise spaces ls`."
 
 
@@ -147,3 +150,108 @@ Track = Annotated[
     TrackerChoice | None,
     typer.Option("--track", help="Send curves, alpha and results to a tracker as well.", show_default=False),
 ]
+MaxParams = Annotated[
+    str | None,
+    typer.Option(
+        "--max-params", metavar="N", help="Most parameters of the network, such as 100k.", rich_help_panel=BUDGET
+    ),
+]
+MaxMacs = Annotated[
+    str | None,
+    typer.Option(
+        "--max-macs", metavar="N", help="Most multiply-adds for an image, such as 20M.", rich_help_panel=BUDGET
+    ),
+]
+MaxSize = Annotated[
+    str | None,
+    typer.Option(
+        "--max-size",
+        metavar="BYTES",
+        help="Largest exported file, such as 400kB or 128KiB.",
+        rich_help_panel=BUDGET,
+    ),
+]
+MaxRam = Annotated[
+    str | None,
+    typer.Option(
+        "--max-ram",
+        metavar="BYTES",
+        help="Most memory for the activations of an image, such as 64KiB.",
+        rich_help_panel=BUDGET,
+    ),
+]
+MaxLatency = Annotated[
+    str | None,
+    typer.Option(
+        "--max-latency",
+        metavar="MS",
+        help="Longest time for an image on this machine (one thread), such as 5ms.",
+        rich_help_panel=BUDGET,
+    ),
+]
+Int8 = Annotated[
+    bool,
+    typer.Option(
+        "--int8",
+        help="Size and RAM count one byte a value, as after quantisation, not four.",
+        rich_help_panel=BUDGET,
+    ),
+]
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="DEVICE",
+        help="RAM, size and multiply-adds of a device; see `edgewise devices ls`. FILE.toml:NAME is one of yours.",
+        rich_help_panel=BUDGET,
+    ),
+]
+
+
+def with_setting(option: str, setting: str, value: str | None, sets: list[str] | None) -> list[str]:
+    """The settings of a call, with the one that an option of its own gives, if it was given.
+
+    Raises:
+        ConfigError: both say the same thing.
+    """
+    given = list(sets or [])
+    if value is None:
+        return given
+    if any(text.partition("=")[0].strip() == setting for text in given):
+        raise ConfigError(f"--{option} and --set {setting}=... say the same thing: leave one of them away")
+    return [f"{setting}={value}", *given]
+
+
+def with_budget(
+    sets: list[str] | None,
+    max_params: str | None,
+    max_macs: str | None,
+    max_size: str | None,
+    max_ram: str | None,
+    max_latency: str | None,
+    *,
+    int8: bool,
+    device: str | None,
+) -> list[str]:
+    """The settings of a call, with those of the budget's options.
+
+    Raises:
+        ConfigError: an option and a setting say the same thing.
+    """
+    options = {
+        **{"max-params": ("params", max_params), "max-macs": ("macs", max_macs), "max-size": ("size", max_size)},
+        **{"max-ram": ("ram", max_ram), "max-latency": ("latency_ms", max_latency), "for": ("device", device)},
+        "int8": ("int8", "true" if int8 else None),
+    }
+    from edgewise.budget import Budget
+    from edgewise.core.settings import build
+
+    given = list(sets or [])
+    for option, (setting, value) in options.items():
+        if value is not None and setting not in ("device", "int8"):
+            try:
+                build(Budget, {setting: value})
+            except ConfigError as error:
+                raise ConfigError(f"--{option}: {str(error).removeprefix(f'{setting}: ')}") from error
+        given = with_setting(option, f"budget.{setting}", value, given)
+    return given

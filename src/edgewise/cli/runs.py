@@ -19,39 +19,6 @@ if TYPE_CHECKING:
 
 DEFAULT_RECIPE = "pc-darts-gp"
 
-RUN_EXAMPLES = """Examples:
-
-`edgewise run` (digits, two minutes on a CPU)
-
-`edgewise run --data photos/ --out runs/photos` (an image folder: train/ and test/, or classes alone)
-
-`edgewise run --data cifar10 --preset small --seed 1`
-
-`edgewise run --recipe pc-darts --set search.epochs=20 --set projection.order=symmetric`
-
-`edgewise run --data huge/ --memory low --set data.stream=always` (less memory: cells twice, images as needed)
-
-`edgewise run --resume runs/photos`
-"""
-SEARCH_EXAMPLES = """Examples:
-
-`edgewise search --data cifar10 --preset small --out runs/search`
-
-`edgewise search --recipe darts --set projection.direction=out`
-
-`edgewise search --recipe r-darts-es --space s1`
-
-`edgewise search --data cifar10 --space nb201 --truth nb201.csv` (what each epoch's cell really reaches)
-"""
-TRAIN_EXAMPLES = """Examples:
-
-`edgewise train runs/search/genotype.json --data cifar10 --preset small`
-
-`edgewise train PC_DARTS_cifar --data cifar10 --preset paper` (a published cell)
-
-`edgewise train genotypes.py:PDARTS --data cifar10` (a file of the authors' code)
-"""
-
 
 def run(
     ctx: typer.Context,
@@ -61,6 +28,13 @@ def run(
     memory: opt.Memory = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_size: opt.MaxSize = None,
+    max_ram: opt.MaxRam = None,
+    max_latency: opt.MaxLatency = None,
+    int8: opt.Int8 = False,
+    for_: opt.For = None,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
@@ -80,7 +54,8 @@ def run(
         _refuse_with_resume(ctx)
         _resume(resume, _with_sizes(None, memory, sets))
         return
-    settings = _settings(recipe, preset, data, _with_sizes(space, memory, sets), image_size, skip_bad=skip_bad)
+    limited = opt.with_budget(sets, max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
+    settings = _settings(recipe, preset, data, _with_sizes(space, memory, limited), image_size, skip_bad=skip_bad)
     _begin(
         settings,
         _options(
@@ -149,6 +124,13 @@ def train(
     recipe: opt.RecipeName = DEFAULT_RECIPE,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_size: opt.MaxSize = None,
+    max_ram: opt.MaxRam = None,
+    max_latency: opt.MaxLatency = None,
+    int8: opt.Int8 = False,
+    for_: opt.For = None,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
@@ -164,7 +146,8 @@ def train(
     from edgewise.spaces import name_genotype, read_genotype
 
     cells = read_genotype(genotype)
-    settings = _settings(recipe, preset, data, sets, image_size, skip_bad=skip_bad)
+    limited = opt.with_budget(sets, max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
+    settings = _settings(recipe, preset, data, limited, image_size, skip_bad=skip_bad)
     _begin(
         settings,
         _options(
@@ -196,18 +179,8 @@ def _refuse_with_resume(ctx: typer.Context) -> None:
         )
 
 
-def _with(option: str, setting: str, value: str | None, sets: list[str] | None) -> list[str]:
-    """The settings of a call, with the one that an option of its own gives, if it was given."""
-    given = list(sets or [])
-    if value is None:
-        return given
-    if any(text.partition("=")[0].strip() == setting for text in given):
-        raise ConfigError(f"--{option} and --set {setting}=... say the same thing: leave one of them away")
-    return [f"{setting}={value}", *given]
-
-
 def _with_sizes(space: str | None, memory: opt.MemoryChoice | None, sets: list[str] | None) -> list[str]:
-    return _with("memory", "search.memory", memory, _with("space", "space", space, sets))
+    return opt.with_setting("memory", "search.memory", memory, opt.with_setting("space", "space", space, sets))
 
 
 def _settings(
@@ -290,7 +263,7 @@ def _conclude(result: RunResult, progress: Progress) -> None:
 
     if result.results:
         heads, rows = summary_columns(result.results), summary_rows(result.results, result.names)
-        progress.table("Tested once, after training with the same budget", heads, rows)
+        progress.table(f"Tested once, after the same training; {result.budget}", heads, rows)
     progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")
     if result.failure:
         raise DivergedError(result.failure)

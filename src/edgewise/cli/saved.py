@@ -17,6 +17,8 @@ DERIVE_EXAMPLES = """Examples:
 
 `edgewise derive runs/search --epoch 20 --out early.json`
 
+`edgewise derive runs/search --max-params 100k` (and how wide and deep a network of these cells may be)
+
 `edgewise derive runs/search --format darts` (as the authors' code prints it, for their genotypes.py)
 """
 TEST_EXAMPLES = """Examples:
@@ -52,12 +54,24 @@ def derive(
             "--format", help="edgewise's JSON, DARTS' Genotype(...), or NAS-Bench-201's string (space nb201)."
         ),
     ] = opt.FormatChoice.json,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_size: opt.MaxSize = None,
+    max_ram: opt.MaxRam = None,
+    max_latency: opt.MaxLatency = None,
+    int8: opt.Int8 = False,
+    for_: opt.For = None,
 ) -> None:
-    """Derive the cells of an epoch of a search from its recorded alpha and beta."""
+    """Derive the cells of an epoch of a search from its alpha and beta; with limits, say what fits them."""
     from edgewise.pipeline.derive import derive_epoch
     from edgewise.spaces import write_genotype
 
     genotype, found = derive_epoch(run, epoch)
+    limits = opt.with_budget([], max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
+    if limits:
+        from edgewise.pipeline.fits import fit_derived
+
+        typer.echo(printable(fit_derived(run, genotype, limits)), err=True)
     text = write_genotype(genotype, form.value)
     if out is None:
         typer.echo(text, nl=False)

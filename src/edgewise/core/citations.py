@@ -243,6 +243,34 @@ RESNET = Citation(
     "Residual blocks, of which the network made by hand consists.",
 )
 
+MOBILENET_V2 = Citation(
+    "mobilenetv2",
+    """@inproceedings{sandler2018mobilenetv2,
+  title = {{MobileNetV2}: Inverted Residuals and Linear Bottlenecks},
+  author = {Sandler, Mark and Howard, Andrew and Zhu, Menglong and Zhmoginov, Andrey and Chen, Liang-Chieh},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  pages = {4510--4520},
+  year = {2018},
+  eprint = {1801.04381},
+  archivePrefix = {arXiv}
+}""",
+    "Inverted residual blocks, of which a network made by hand consists.",
+)
+
+MLPERF_TINY = Citation(
+    "mlperf-tiny",
+    """@inproceedings{banbury2021mlperf,
+  title = {{MLPerf} Tiny Benchmark},
+  author = {Banbury, Colby and Reddi, Vijay Janapa and Torelli, Peter and Holleman, Jeremy and Jeffries, Nat and
+            Kiraly, Csaba and Montino, Pietro and Kanter, David and Ahmed, Sebastian and Pau, Danilo and others},
+  booktitle = {Neural Information Processing Systems, Datasets and Benchmarks Track},
+  year = {2021},
+  eprint = {2106.07597},
+  archivePrefix = {arXiv}
+}""",
+    "ResNet-8, the reference network for images of CIFAR-10's size.",
+)
+
 NAS_BENCH_201 = Citation(
     "nas-bench-201",
     """@inproceedings{dong2020nasbench201,

@@ -187,7 +187,8 @@ def _leaf_problem(detail: Any, annotation: Any, path: str, value: Any) -> str:
         return f"{where}: is none of the choices {found}; {nearest(detail['input'], choices_of(annotation))}"
     if detail["type"] == "missing":
         return f"{where}: is missing, too few entries {found}"
-    said = detail["msg"].replace("Input should be", "must be").replace("valid boolean", "boolean, true or false")
+    said = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    said = said.replace("valid boolean", "boolean, true or false")
     return f"{where}: {said} {found}"
 
 

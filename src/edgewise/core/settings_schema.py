@@ -145,7 +145,10 @@ def shown(value: object) -> str:
     """A value as an error message shows it: TOML's spelling, at most 80 characters."""
     if isinstance(value, int) and value.bit_length() > 256:  # Python itself refuses to spell thousands of digits
         return f"a whole number of {value.bit_length():,} bits"
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    try:
+        text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    except ValueError:  # such a number inside a list
+        text = f"a {type(value).__name__} with a whole number of thousands of digits"
     return ABSENT if value is None else text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -66,9 +66,14 @@ def latency(
         images = images.float() / 255
     with torch.inference_mode():
         times = [_timed(subject, images.to(device)) for _ in range(WARM_UP + runs)][WARM_UP:]
+    return percentiles(times)
+
+
+def percentiles(seconds: list[float]) -> Latency:
+    """Milliseconds of measured seconds."""
     shares = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
-    p10, median, p90 = torch.tensor(times, dtype=torch.float64).mul(1e3).quantile(shares).tolist()
-    return Latency(median, p10, p90, runs)
+    p10, median, p90 = torch.tensor(seconds, dtype=torch.float64).mul(1e3).quantile(shares).tolist()
+    return Latency(median, p10, p90, len(seconds))
 
 
 def _timed(module: nn.Module, images: Tensor) -> float:

@@ -17,6 +17,7 @@ from edgewise.core.atomic import write_bytes
 from edgewise.core.errors import ExportError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, to_metadata
+from edgewise.export.node_order import order_nodes
 from edgewise.export.weights import empty_network, fill, inference_weights
 from edgewise.nn.build import AnyNetwork
 
@@ -92,7 +93,7 @@ def check_onnx(content: bytes, classifier: Classifier, *, seed: int = 0) -> Onnx
 
 def _compare(content: bytes, classifier: Classifier, seed: int) -> tuple[float, float]:
     """The largest difference of two logits, NaN if there is one, and the largest logit."""
-    session = _session(content)
+    session = session_of(content, threads=torch.get_num_threads())
     generator = torch.Generator().manual_seed(seed)
     facts = classifier.facts
     side = facts.image_size
@@ -114,11 +115,26 @@ def _compare(content: bytes, classifier: Classifier, seed: int) -> tuple[float, 
 def to_onnx(classifier: Classifier) -> ModelProto:
     """The ONNX model of a classifier on the CPU, with its facts in the metadata, not yet checked."""
     facts = classifier.facts
-    example = torch.zeros(2, facts.spec.in_channels, facts.image_size, facts.image_size)
+    model = convert(_Graph(classifier), image_size=facts.image_size, in_channels=facts.spec.in_channels)
+    return _label(model, facts)
+
+
+def convert(module: nn.Module, *, image_size: int, in_channels: int) -> ModelProto:
+    """The ONNX model of a module, its operations in an order that needs little memory.
+
+    Args:
+        module: maps `images` [batch, in_channels, image_size, image_size] to `logits`; on the CPU.
+        image_size: side of the image in pixels.
+        in_channels: 3 for RGB, 1 for grey.
+
+    Raises:
+        ExportError: PyTorch can't convert it.
+    """
+    example = torch.zeros(2, in_channels, image_size, image_size)
     try:
         with _silence(), torch.no_grad():
             program = torch.onnx.export(
-                _Graph(classifier),
+                module,
                 (example,),
                 dynamo=True,
                 input_names=["images"],
@@ -134,7 +150,9 @@ def to_onnx(classifier: Classifier) -> ModelProto:
             f"written: try other versions (here {_versions()}), or use network.safetensors"
         ) from error
     assert program is not None
-    return _label(program.model_proto, facts)
+    model = _without_notes(program.model_proto)
+    order_nodes(model)
+    return model
 
 
 class _Graph(nn.Module):
@@ -148,15 +166,20 @@ class _Graph(nn.Module):
         return self.classifier.logits(images)
 
 
-def _label(model: ModelProto, facts: NetworkFacts) -> ModelProto:
-    """Puts the facts in the place of the converter's notes, which hold paths of this machine and are large."""
-    import edgewise
-
+def _without_notes(model: ModelProto) -> ModelProto:
+    """Removes the converter's notes, which hold paths of this machine and are large."""
     graph = model.graph
     for entry in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del entry.metadata_props[:]
         entry.ClearField("doc_string")
     del model.metadata_props[:]
+    return model
+
+
+def _label(model: ModelProto, facts: NetworkFacts) -> ModelProto:
+    """Writes the facts into the model's metadata."""
+    import edgewise
+
     for key, value in to_metadata(facts).items():
         model.metadata_props.add(key=key, value=value)
     model.producer_name, model.producer_version = "edgewise", edgewise.__version__
@@ -168,12 +191,13 @@ def _label(model: ModelProto, facts: NetworkFacts) -> ModelProto:
     return model
 
 
-def _session(content: bytes):
+def session_of(content: bytes, *, threads: int):
+    """A session of onnxruntime on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

@@ -132,14 +132,17 @@ def _size_faults(recipe: Recipe) -> list[str]:
             f"search.channels = {channels} does not go with channels.k = {k}: a mixed operation needs an even "
             f"number of channels / K; try search.channels = {2 * k * max(1, channels // (2 * k))}{way}"
         )
-    halved = [("search", channels)] if k == 1 else []
-    for name, width in [*halved, ("train", recipe.train.channels)]:
-        if width % 2:
-            near = " or ".join(str(even) for even in (width - 1, width + 1) if even > 0)
-            faults.append(
-                f"{name}.channels = {width} is odd, and a factorised reduction halves it: "
-                f"set {name}.channels to {near}"
-            )
+    if k == 1 and channels % 2:
+        near = " or ".join(str(even) for even in (channels - 1, channels + 1) if even > 0)
+        faults.append(
+            f"search.channels = {channels} is odd, and a factorised reduction halves it: set search.channels to "
+            f"{near}"
+        )
+    if recipe.train.channels < 2:
+        faults.append(
+            f"train.channels = {recipe.train.channels}: a factorised reduction needs at least 2: set "
+            "train.channels to 2 or more"
+        )
     space, auxiliary = SPACES.get(recipe.space), recipe.train.auxiliary
     if space is not None and space.skeleton == "nb201" and auxiliary > 0:
         faults.append(

@@ -7,7 +7,10 @@ from edgewise.nn.cost import Cost, count_params, measure_cost
 from edgewise.nn.drop_path import BranchCounter, DrawnDropPath, DropPath
 from edgewise.nn.engine import Engine, NetworkEngine
 from edgewise.nn.factorized import FactorizedReduction
+from edgewise.nn.fit import Figures, Fitted, Fitting, measure_figures
+from edgewise.nn.hand_made import HAND_MADE, HandMade, hand_made
 from edgewise.nn.hooks import NO_HOOKS, EdgeHook, Hooks, OperationHook
+from edgewise.nn.inverted_residual import InvertedResidualNetwork
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffle
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.nb201 import NB201Network, NB201Supernet, ReductionBlock, stage_lengths
@@ -16,12 +19,14 @@ from edgewise.nn.on_engine import AveragePool, PointwiseConv, SeparableConv, use
 from edgewise.nn.operations import OPERATIONS, operation
 from edgewise.nn.recompute import Memory
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
+from edgewise.nn.resnet8 import ResNet8
 from edgewise.nn.statistics import evaluation_mode, frozen_statistics, frozen_weights
 from edgewise.nn.stems import Stem, StemName, choose_stem
 from edgewise.nn.supernet import SearchCell, Supernet, SupernetSpec
 from edgewise.nn.synchronised import SynchronisedBatchNorm2d, copies, mean_of, spread, synchronise
 
 __all__ = [
+    "HAND_MADE",
     "NO_HOOKS",
     "OPERATIONS",
     "AnyNetwork",
@@ -36,7 +41,12 @@ __all__ = [
     "EdgeHook",
     "Engine",
     "FactorizedReduction",
+    "Figures",
+    "Fitted",
+    "Fitting",
+    "HandMade",
     "Hooks",
+    "InvertedResidualNetwork",
     "Memory",
     "MixedOperation",
     "Mixture",
@@ -49,6 +59,7 @@ __all__ = [
     "PartialChannelEdge",
     "PointwiseConv",
     "ReductionBlock",
+    "ResNet8",
     "ResidualNetwork",
     "SearchCell",
     "SeparableConv",
@@ -66,8 +77,10 @@ __all__ = [
     "evaluation_mode",
     "frozen_statistics",
     "frozen_weights",
+    "hand_made",
     "mean_of",
     "measure_cost",
+    "measure_figures",
     "operation",
     "reduction_layers",
     "residual_network_of_size",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
@@ -11,8 +12,11 @@ from torch import nn
 
 from edgewise.core.limits import MOST_CHANNELS
 from edgewise.nn.activations import trace
-from edgewise.nn.cost import measure_cost
+from edgewise.nn.cost import count_params, measure_cost
 from edgewise.nn.step_order import best_order
+
+# How near to the best use of the limits the preferred number of cells has to come.
+WITHIN = 0.95
 
 Build = Callable[[int, int], nn.Module]
 """Makes the network of so many channels and cells."""
@@ -31,14 +35,6 @@ class Figures:
     params: int
     macs: int
     ram: int
-
-    def used(self, limits: Mapping[str, float]) -> dict[str, float]:
-        """The share of each limit that is used.
-
-        Args:
-            limits: by the names of the figures.
-        """
-        return {name: getattr(self, name) / limit for name, limit in limits.items()}
 
 
 @dataclass(frozen=True)
@@ -62,6 +58,11 @@ class Fitted:
         """The share of the limit that it uses most of."""
         return max(self.used.values())
 
+    @property
+    def use(self) -> float:
+        """The geometric mean of the shares."""
+        return math.prod(self.used.values()) ** (1 / len(self.used))
+
 
 def measure_figures(network: nn.Module, *, image_size: int, in_channels: int, element_bytes: int) -> Figures:
     """Counts what a network needs, without data and without weights.
@@ -73,8 +74,8 @@ def measure_figures(network: nn.Module, *, image_size: int, in_channels: int, el
         element_bytes: of an activation: 4, or 1 for int8.
     """
     cost = measure_cost(network, image_size=image_size, in_channels=in_channels)
-    graph = trace(network, image_size=image_size, in_channels=in_channels)
-    return Figures(cost.params, cost.macs, element_bytes * graph.peak(best_order(graph)))
+    peak = _peak(network, image_size=image_size, in_channels=in_channels)
+    return Figures(cost.params, cost.macs, element_bytes * peak)
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,12 @@ class Fitting:
 
     Args:
         build: makes it at a size.
-        limits: by the names of `Figures`; at least one.
+        limits: by the names of `Figures` and of `predicted`; at least one.
         image_size: side of the images in pixels.
         in_channels: 3 for RGB, 1 for grey.
         element_bytes: of an activation: 4, or 1 for int8.
         least: the narrowest network that can be built.
+        predicted: figures that only a measurement knows, by name: what is expected of a network before it.
     """
 
     build: Build
@@ -96,19 +98,27 @@ class Fitting:
     in_channels: int
     element_bytes: int = 4
     least: int = 2
+    predicted: Mapping[str, Callable[[nn.Module], float]] = field(default_factory=dict)
+    _built: dict[tuple[int, int], nn.Module] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _counted: dict[tuple[str, int, int], float] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def network(self, channels: int, layers: int) -> nn.Module:
+        """The network of a size, without data."""
+        if (channels, layers) not in self._built:
+            with torch.device("meta"):
+                self._built[channels, layers] = self.build(channels, layers)
+        return self._built[channels, layers]
 
     def figures(self, channels: int, layers: int) -> Figures:
         """What the network of a size needs."""
-        with torch.device("meta"):
-            network = self.build(channels, layers)
-        return measure_figures(
-            network, image_size=self.image_size, in_channels=self.in_channels, element_bytes=self.element_bytes
-        )
+        return Figures(*(int(self._value(name, channels, layers)) for name in ("params", "macs", "ram")))
 
     def at(self, channels: int, layers: int) -> Fitted:
         """A size, whether it meets the limits or not."""
-        figures = self.figures(channels, layers)
-        return Fitted(channels, layers, figures, figures.used(self.limits))
+        used = {name: self._value(name, channels, layers) / limit for name, limit in self.limits.items()}
+        return Fitted(channels, layers, self.figures(channels, layers), used)
 
     def widest(self, layers: int, *, start: int = 16) -> Fitted | None:
         """The widest network of so many cells that meets every limit; None if the narrowest does not.
@@ -117,22 +127,58 @@ class Fitting:
             layers: how many cells.
             start: where the search begins; it changes the result in nothing.
         """
-        at = cache(lambda channels: self.at(channels, layers))
-        width = _largest(lambda channels: at(channels).share, start=max(start, self.least), least=self.least)
-        return None if width is None else at(width)
+        share = cache(lambda channels: self._share(channels, layers))
+        width = _largest(share, start=max(start, self.least), least=self.least)
+        return None if width is None else self.at(width, layers)
 
     def best(self, layers: Sequence[int], *, start: int = 16) -> Fitted | None:
-        """Of the widest networks of these numbers of cells, the one that uses most of the limit it meets first.
+        """Of the widest networks of these numbers of cells, the one that uses most of the limits.
 
-        None if not even the narrowest and shallowest fits.
+        What counts is the geometric mean of the shares; among those within 5 % of the best, the first in `layers`,
+        so that a network does not get an odd shape for the last per cent. None if not even the narrowest fits.
 
         Args:
-            layers: numbers of cells to choose from; the first counts where shares are equal, as they are where
-                activations are the limit, which know nothing of depth.
+            layers: numbers of cells to choose from, the preferred one first.
             start: see `widest`.
         """
         found = [fitted for count in layers if (fitted := self.widest(count, start=start)) is not None]
-        return max(found, key=lambda fitted: fitted.share, default=None)
+        most = max((fitted.use for fitted in found), default=0.0)
+        return next((fitted for fitted in found if fitted.use >= WITHIN * most), None)
+
+    def _share(self, channels: int, layers: int) -> float:
+        """The largest share of a limit, the quickly counted ones first: one that is broken decides."""
+        share = 0.0
+        for name in ("params", *self.predicted, "macs", "ram"):
+            if name in self.limits and share <= 1:
+                share = max(share, self._value(name, channels, layers) / self.limits[name])
+        return share
+
+    def _value(self, name: str, channels: int, layers: int) -> float:
+        network = self.network(channels, layers)
+        if name in self.predicted:  # what is expected changes with what has been measured
+            return self.predicted[name](network)
+        if (name, channels, layers) not in self._counted:
+            self._counted[name, channels, layers] = self._count(name, network)
+        return self._counted[name, channels, layers]
+
+    def _count(self, name: str, network: nn.Module) -> float:
+        if name == "params":
+            return count_inference_params(network)
+        if name == "macs":
+            return measure_cost(network, image_size=self.image_size, in_channels=self.in_channels).macs
+        peak = _peak(network, image_size=self.image_size, in_channels=self.in_channels)
+        return self.element_bytes * peak
+
+
+def count_inference_params(network: nn.Module) -> int:
+    """Trainable weights without those of an auxiliary head."""
+    head = getattr(network, "auxiliary", None)
+    return count_params(network) - (0 if head is None else count_params(head))
+
+
+def _peak(network: nn.Module, *, image_size: int, in_channels: int) -> int:
+    graph = trace(network, image_size=image_size, in_channels=in_channels)
+    return graph.peak(best_order(graph))
 
 
 def _largest(share: Callable[[int], float], *, start: int, least: int) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgewise.budget import Budget
 from edgewise.core.compute import Precision
 from edgewise.core.progress import Progress
 from edgewise.export import Classifier, load_network
@@ -21,6 +22,7 @@ def run(
     out: Path | str,
     recipe: str = "pc-darts-gp",
     preset: str | None = None,
+    budget: Budget | None = None,
     sets: Sequence[str] = (),
     seed: int = 0,
     device: str = "auto",
@@ -35,6 +37,7 @@ def run(
         out: the run folder.
         recipe: a recipe's name or a TOML file.
         preset: "tiny", "small" or "paper".
+        budget: what the networks may need, such as `Budget(params=100_000)`.
         sets: single settings, such as "search.epochs=30".
         seed: of every random stream.
         device: "auto", "cpu", "cuda", ...
@@ -45,7 +48,7 @@ def run(
     Raises:
         EdgewiseError: see `edgewise.pipeline.start`.
     """
-    settings = resolve(recipe, preset=preset, data=data, sets=sets)
+    settings = resolve(recipe, preset=preset, data=data, budget=budget, sets=sets)
     options = Options(seed=seed, device=device, precision=precision, compile=compile)
     return start(settings, out, options=options, command="run", progress=progress)
 
@@ -76,6 +79,7 @@ def run_training(
     out: Path | str,
     recipe: str = "pc-darts-gp",
     preset: str | None = None,
+    budget: Budget | None = None,
     sets: Sequence[str] = (),
     seed: int = 0,
     device: str = "auto",
@@ -87,10 +91,10 @@ def run_training(
 
     Args:
         genotype: a genotype, or how it is given, see `edgewise.spaces.read_genotype`.
-        data, out, recipe, preset, sets, seed, device, precision, compile, progress: as `run`.
+        data, out, recipe, preset, budget, sets, seed, device, precision, compile, progress: as `run`.
     """
     cells, given = read_genotype(genotype), name_genotype(genotype)
-    settings = resolve(recipe, preset=preset, data=data, sets=sets)
+    settings = resolve(recipe, preset=preset, data=data, budget=budget, sets=sets)
     options = Options(seed=seed, device=device, precision=precision, compile=compile)
     return start(settings, out, options=options, command="train", genotype=cells, given=given, progress=progress)
 
@@ -104,6 +108,7 @@ def explore(
     queries: int = 300,
     data: str | None = None,
     preset: str | None = None,
+    budget: Budget | None = None,
     sets: Sequence[str] = (),
     seed: int = 0,
     workers: int = 1,
@@ -119,6 +124,7 @@ def explore(
         queries: how many genotypes are scored.
         data: see `run`; for trainings.
         preset: "tiny", "small" or "paper": sizes of trainings.
+        budget: what each trained network may need; see `run`.
         sets: single settings, such as "strategy.population=30".
         seed: of every random stream.
         workers: processes that train.
@@ -128,7 +134,7 @@ def explore(
         EdgewiseError: see `edgewise.pipeline.start_explore`.
     """
     settings = resolve_explore(
-        strategy, score=score, space=space, queries=queries, preset=preset, data=data, sets=sets
+        strategy, score=score, space=space, queries=queries, preset=preset, data=data, budget=budget, sets=sets
     )
     return start_explore(settings, out, options=Options(seed=seed), workers=workers, progress=progress)
 

@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from edgewise.budget import EXACT
 from edgewise.core.compute import Compute
 from edgewise.core.progress import Progress
 from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.fit import MemoryEstimate, half_of, peak_of, room_bytes
-from edgewise.pipeline.networks import build_candidate
+from edgewise.pipeline.networks import build_candidate, network_spec
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.sizing import Sizing, Subject
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, published
 from edgewise.train import TrainTask
@@ -108,14 +110,25 @@ def estimate(
         )
     if command in ("run", "train"):
         cells = genotype or typical_genotype(settings.space)
+        size = expected_size(cells, settings, splits, stem)
 
         def train(batch: int) -> TrainTask:
-            network = build_candidate("found", cells, settings, splits, stem=stem, seed=0).network
+            network = build_candidate("found", cells, settings, splits, stem=stem, seed=0, size=size).network
             sized = replace(settings.train, batch_size=batch)
             return TrainTask(network, "found", sized, splits, train_augment, seed=0, compute=compute)
 
         batch = min(settings.train.batch_size, len(splits.weights) + len(splits.arch))
         yield _estimate_training(train, batch, steps, compute)
+
+
+def expected_size(cells: Genotype, settings: Settings, splits: Splits, stem: StemName) -> dict[str, int] | None:
+    """The size of a network of some cells within the limits that need no export; None where there are none."""
+    limits = {name: limit for name, limit in settings.budget.limits.items() if name in EXACT}
+    if not limits:
+        return None
+    spec = replace(network_spec(settings, splits, stem), auxiliary=False)
+    sized = Sizing(settings.budget, limits, Subject.of(spec, splits)).cells(cells, what="a typical network")
+    return {"channels": sized.channels, "layers": sized.layers}
 
 
 def _estimate_training(

@@ -10,6 +10,7 @@ from typing import Annotated
 from annotated_types import Gt, Lt
 
 from edgewise.benchmarks import ACCURACIES, column
+from edgewise.budget import Budget
 from edgewise.core.citations import CITATIONS
 from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_EPOCHS, Queries
@@ -17,6 +18,7 @@ from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods.recipe import TrainSettings
+from edgewise.pipeline.budgets import with_budget
 from edgewise.pipeline.presets import PRESETS
 from edgewise.spaces import space
 from edgewise.strategies import SOURCES, EvolutionSettings, StrategySettings, strategy_settings
@@ -41,6 +43,8 @@ class ExploreSettings:
         data: where images come from, for a training.
         train: the training, but for its epochs.
         train_augment: what the training does to images.
+        budget: the limits that each genotype's network is fitted to before it is trained; one that fits at no size
+            scores 0.
 
     Raises:
         ConfigError: the score is malformed or does not fit the space; says how it is written.
@@ -54,6 +58,7 @@ class ExploreSettings:
     data: DataSettings = field(default_factory=DataSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     train_augment: AugmentSettings = field(default_factory=AugmentSettings)
+    budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         if not space(self.space).searchable:
@@ -62,6 +67,11 @@ class ExploreSettings:
             raise ConfigError(
                 f"a table of NAS-Bench-201 can't score genotypes of space {self.space}: use --space nb201, or "
                 "score by training (--score train:5)"
+            )
+        if self.table is not None and self.budget.limits:
+            raise ConfigError(
+                "a table holds accuracies of networks of one size, which no limit can change: leave the budget "
+                f"({self.budget.sentence()}) away, or score by training (--score train:5)"
             )
         if self.table is None:
             _ = self.epochs
@@ -109,6 +119,7 @@ def resolve_explore(
     queries: int = 300,
     preset: str | None = None,
     data: str | None = None,
+    budget: Budget | None = None,
     sets: Sequence[str] = (),
 ) -> ExploreSettings:
     """Makes settings from a strategy's name, a preset of sizes for trainings, a data source and single settings.
@@ -120,6 +131,7 @@ def resolve_explore(
         queries: how many genotypes are scored.
         preset: "tiny" (the default), "small" or "paper": sizes of a training.
         data: `data.source`.
+        budget: what the trained networks may need.
         sets: texts like "strategy.population=50" or "train.lr=0.05".
 
     Raises:
@@ -134,4 +146,7 @@ def resolve_explore(
     table["queries"] = queries
     if data is not None:
         table = merge(table, {"data": {"source": as_text(data)}})
-    return build(ExploreSettings, apply_sets(table, ExploreSettings, sets))
+    if budget is not None:
+        table = merge(table, {"budget": dump(budget)})
+    given = [text.partition("=")[0].strip() for text in sets]
+    return build(ExploreSettings, with_budget(apply_sets(table, ExploreSettings, sets), given=given))

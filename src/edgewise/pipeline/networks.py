@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from edgewise.core.streams import Streams
 from edgewise.data import Splits
 from edgewise.methods import Recipe
 from edgewise.nn import (
+    HAND_MADE,
     Cost,
     NetworkSpec,
     StemName,
@@ -29,7 +31,7 @@ class Candidate:
     """A network to train.
 
     Args:
-        name: "found", "random" or "hand".
+        name: "found", "random" or one of `HAND_MADE`.
         network: the module.
         genotype: its cells; None for a network made by hand.
         cost: of one image, without an auxiliary head.
@@ -63,38 +65,60 @@ def network_spec(recipe: Recipe, splits: Splits, stem: StemName) -> NetworkSpec:
 
 
 def build_candidate(
-    name: str, found: Genotype, recipe: Recipe, splits: Splits, *, stem: StemName, seed: int
+    name: str,
+    found: Genotype,
+    recipe: Recipe,
+    splits: Splits,
+    *,
+    stem: StemName,
+    seed: int,
+    size: Mapping[str, int] | None = None,
 ) -> Candidate:
-    """Builds the found network, a random one of the same space and size, or a residual one of as many weights.
+    """Builds the found network, a random one of the same space, or a hand-made one.
 
     Args:
-        name: "found", "random" or "hand".
+        name: "found", "random" or one of `HAND_MADE`.
         found: the genotype of the search.
-        recipe: says channels and layers.
+        recipe: says channels and layers where `size` does not.
         splits: say classes, image size and channels.
         stem: the stem of all of them.
         seed: of the start weights and of the random cell.
+        size: `channels` and `layers` that were fitted. Without it, as in runs that version 0.1 began, a random
+            network has the recipe's, and a hand-made one about as many weights as the found one.
     """
     streams = Streams(seed)
     spec = network_spec(recipe, splits, stem)
-    genotype: Genotype | None = found
-    if name == "random":
-        genotype = random_genotype(space(found.space), random.Random(streams.integer("random cell")))
+    if size is not None:
+        spec = replace(spec, channels=size["channels"], layers=max(3, size["layers"]))
+    genotype = None if name in HAND_MADE else cells_of(name, found, seed)
     with seeded(streams.integer(f"weights of {name}")):
-        if name == "hand":
-            genotype = None
-            network: nn.Module = residual_network_of_size(
+        if genotype is not None:
+            network: nn.Module = build_network(genotype, spec)
+        elif size is not None:
+            network = HAND_MADE[name].build(size["channels"], size["layers"], spec)
+        else:
+            network = residual_network_of_size(
                 measure_size(found, spec),
                 layers=spec.layers,
                 classes=spec.classes,
                 in_channels=spec.in_channels,
                 stem=stem,
             )
-        else:
-            assert genotype is not None
-            network = build_network(genotype, spec)
     cost = measure_cost(network, image_size=splits.image_size, in_channels=splits.channels)
     return Candidate(name, network, genotype, cost)
+
+
+def cells_of(name: str, found: Genotype, seed: int) -> Genotype:
+    """The cells of the found or of the random network.
+
+    Args:
+        name: "found" or "random".
+        found: the genotype of the search.
+        seed: of the run.
+    """
+    if name != "random":
+        return found
+    return random_genotype(space(found.space), random.Random(Streams(seed).integer("random cell")))
 
 
 def measure_size(genotype: Genotype, spec: NetworkSpec) -> int:

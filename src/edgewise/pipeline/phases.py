@@ -4,71 +4,40 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import save
 from torch import nn
 
 from edgewise.core import folder as files
-from edgewise.core.compute import Compute
 from edgewise.core.errors import DivergedError, RunError
-from edgewise.core.folder import RunFolder
-from edgewise.core.loop import Loop
-from edgewise.core.progress import Progress
 from edgewise.core.provenance import now
-from edgewise.data import Augment, Splits
+from edgewise.data import Splits
 from edgewise.export import NetworkFacts, export_onnx, load_network, save_network
-from edgewise.nn import AnyNetwork, StemName
-from edgewise.pipeline.networks import Candidate, build_candidate
-from edgewise.pipeline.settings import Settings
-from edgewise.report import are_given, write_report
+from edgewise.nn import AnyNetwork
+from edgewise.pipeline.context import Context
+from edgewise.pipeline.fitting import fit, measure
+from edgewise.pipeline.networks import Candidate
+from edgewise.pipeline.settings import NETWORKS
+from edgewise.report import write_report
 from edgewise.search import SearchTask
-from edgewise.spaces import Genotype, cell_name, describe_cell
+from edgewise.spaces import cell_name, describe_cell
 from edgewise.train import TrainTask, evaluate
 
 PHASES: dict[str, tuple[str, ...]] = {
-    "run": ("search", "train:found", "train:random", "train:hand", "export", "report"),
+    "run": ("search", "fit", *(f"train:{name}" for name in NETWORKS), "export", "report"),
     "search": ("search", "report"),
-    "train": ("train:found", "export", "report"),
+    "train": ("fit", "train:found", "export", "report"),
 }
-
-
-@dataclass(frozen=True)
-class Context:
-    """What every phase needs."""
-
-    folder: RunFolder
-    settings: Settings
-    splits: Splits
-    compute: Compute
-    seed: int
-    stem: StemName
-    augment: Augment
-    train_augment: Augment
-    loop: Loop
-    progress: Progress
-    truth: Callable[[Genotype], dict[str, Any]] | None = None
-    alone: bool = True
-
-    def genotype(self) -> Genotype:
-        """The genotype of the run."""
-        return Genotype.from_json(
-            self.folder.read_text(files.GENOTYPE), where=str(self.folder.file(files.GENOTYPE))
-        )
-
-    def results(self) -> dict[str, Any]:
-        """The content of results.json; empty while there is none."""
-        return self.folder.read_json(files.RESULTS) if self.folder.has(files.RESULTS) else {}
 
 
 def wanted_phases(command: str, compare: Sequence[str]) -> list[str]:
     """The phases of a command, without the comparisons that nobody asked for."""
     if command not in PHASES:
         raise RunError(f"unknown command {command!r} in run.json: expected one of {', '.join(PHASES)}")
-    skipped = {f"train:{name}" for name in ("random", "hand") if name not in compare}
+    skipped = {f"train:{name}" for name in NETWORKS if name != "found" and name not in compare}
     return [phase for phase in PHASES[command] if phase not in skipped]
 
 
@@ -77,6 +46,8 @@ def run_phase(phase: str, context: Context) -> None:
     kind, _, name = phase.partition(":")
     if kind == "search":
         _search(context)
+    elif kind == "fit":
+        fit(context)
     elif kind == "train":
         _train(name, context)
     elif kind == "export":
@@ -114,11 +85,9 @@ def _search(context: Context) -> None:
 
 
 def _train(name: str, context: Context) -> None:
-    if name in context.results():
+    if name in context.results() or name in context.folder.read_run().get("unfit", {}):
         return
-    candidate = build_candidate(
-        name, context.genotype(), context.settings, context.splits, stem=context.stem, seed=context.seed
-    )
+    candidate = context.candidate(name)
     task = TrainTask(
         candidate.network,
         name,
@@ -127,14 +96,14 @@ def _train(name: str, context: Context) -> None:
         context.train_augment,
         seed=context.seed,
         compute=context.compute,
-        title=f"training ({_called(name, context)})",
+        title=f"training ({context.called(name)})",
     )
     try:
         context.loop.run(task)
         seconds = _note_cost(task.phase, context)
         _test(candidate, context, seconds)
     except DivergedError as error:
-        if context.alone:
+        if len(context.networks) == 1:
             raise
         context.loop.give_up(task)
         _note_divergence(name, str(error.__cause__ or error), context)
@@ -161,22 +130,21 @@ def _test(candidate: Candidate, context: Context, train_seconds: float) -> None:
         )
     if candidate.name == "found":
         _save_network(candidate.network, context)
-    record = candidate.record() | {
-        "top1": result.top1,
-        "loss": result.loss,
-        "per_class": result.per_class,
-        "confusion": result.confusion,
-        "test_images": result.images,
-        "train_seconds": train_seconds,
-    }
+    record = (
+        dict(context.sizes().get(candidate.name, {}))
+        | candidate.record()
+        | {
+            "top1": result.top1,
+            "loss": result.loss,
+            "per_class": result.per_class,
+            "confusion": result.confusion,
+            "test_images": result.images,
+            "train_seconds": train_seconds,
+        }
+    )
     context.folder.write_json(files.RESULTS, context.results() | {candidate.name: record})
-    called = _called(candidate.name, context)
+    called = context.called(candidate.name)
     context.progress.say(f"{called}: test accuracy {result.top1:.2%} on {result.images} images")
-
-
-def _called(name: str, context: Context) -> str:
-    """What lines call a network: cells that were given were not found."""
-    return "given" if name == "found" and are_given(context.folder.read_run()) else name
 
 
 def _note_cost(phase: str, context: Context) -> float:
@@ -208,16 +176,16 @@ def _save_network(network: nn.Module, context: Context) -> None:
 
 
 def _export(context: Context) -> None:
-    if "found" not in context.results():
-        return
-    if context.folder.has(files.ONNX) and "onnx" in context.folder.read_run():
-        return
-    loaded = load_network(context.folder.path)
-    check = export_onnx(loaded.network, loaded.facts, context.folder.file(files.ONNX))
-    context.folder.update_run({"onnx": asdict(check)})
-    context.progress.say(
-        f"{files.ONNX}: agrees with PyTorch to {check.max_difference:.1e} (logits up to {check.scale:.1f})"
-    )
+    if "found" in context.results() and not (
+        context.folder.has(files.ONNX) and "onnx" in context.folder.read_run()
+    ):
+        loaded = load_network(context.folder.path)
+        check = export_onnx(loaded.network, loaded.facts, context.folder.file(files.ONNX))
+        context.folder.update_run({"onnx": asdict(check)})
+        context.progress.say(
+            f"{files.ONNX}: agrees with PyTorch to {check.max_difference:.1e} (logits up to {check.scale:.1f})"
+        )
+    measure(context)
 
 
 def _report(context: Context) -> None:

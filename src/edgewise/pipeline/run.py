@@ -25,10 +25,12 @@ from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, Splits, load
 from edgewise.nn import choose_stem
+from edgewise.pipeline.context import Context
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.estimate import say_cost
+from edgewise.pipeline.fitting import budget_facts, budget_sentence
 from edgewise.pipeline.options import Options
-from edgewise.pipeline.phases import Context, run_phase, wanted_phases
+from edgewise.pipeline.phases import run_phase, wanted_phases
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sizes import check_sizes
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
@@ -57,6 +59,7 @@ class RunResult:
         results: for each trained network, the entry of results.json.
         failure: what went wrong with those that are not among them; empty where nothing did.
         names: what tables call each of these networks.
+        budget: what all of them keep to, in words.
     """
 
     folder: Path
@@ -64,6 +67,7 @@ class RunResult:
     results: dict[str, dict[str, Any]]
     failure: str = ""
     names: dict[str, str] = field(default_factory=lambda: dict(NAMES))
+    budget: str = "of about equal size"
 
 
 def start(
@@ -218,6 +222,7 @@ def _facts(settings: Settings, splits: Splits, options: Options, compute: Comput
         "processes": compute.processes.world,
         "git": git_state(),
         "stem": choose_stem(splits.image_size),
+        "budget": budget_facts(settings.budget),
         "started": now(),
         "data": {
             "source": splits.source,
@@ -276,7 +281,7 @@ def _carry_out(
             ),
             progress=progress,
             truth=open_truth(_truth_file(run, folder), settings),
-            alone=sum(phase.startswith("train:") for phase in phases) == 1,
+            networks=[phase.removeprefix("train:") for phase in phases if phase.startswith("train:")],
         )
         with noting_end(folder):
             run_phases(phases, context, run_phase)
@@ -284,8 +289,7 @@ def _carry_out(
 
 
 def _truth_file(run: dict[str, Any], folder: RunFolder) -> str | None:
-    truth = run.get("truth")
-    return None if truth is None else path_of_run("truth", truth, run, folder.path)
+    return run.get("truth") and path_of_run("truth", run["truth"], run, folder.path)
 
 
 def _result(folder: RunFolder) -> RunResult:
@@ -293,4 +297,4 @@ def _result(folder: RunFolder) -> RunResult:
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
     run = folder.read_run()
     failure = run.get("error", "") if run.get("diverged") else ""
-    return RunResult(folder.path, genotype, results, failure, network_names(run))
+    return RunResult(folder.path, genotype, results, failure, network_names(run), budget_sentence(run))

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from edgewise.core.citations import CUTOUT, RESNET
+from edgewise.budget import Budget
+from edgewise.core.citations import CITATIONS, CUTOUT
 from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods import Recipe, SearchSettings, WarmUp, citations, recipe
+from edgewise.nn import HAND_MADE
+from edgewise.pipeline.budgets import with_budget
 from edgewise.pipeline.presets import OPTIONAL, PRESETS
 
-Baseline = Literal["random", "hand"]
+Baseline = Literal["random", "hand", "inverted", "resnet8"]
+NETWORKS = ("found", *get_args(Baseline))
+"""Every network that a run may train, in their order."""
 
 
 @dataclass(frozen=True)
@@ -27,22 +32,24 @@ class Settings(Recipe):
         data: where images come from.
         augment: what the search does to training images.
         train_augment: what the training of derived networks does to them.
-        compare: networks that are trained beside the found one, with the same budget: "random" is a random cell
-            of the same space, "hand" a residual network of about the same size.
+        compare: networks that are trained beside the found one, each fitted to the same limits: "random" is a
+            random cell of the same space, "hand" a residual network, "inverted" one of inverted residual blocks,
+            "resnet8" MLPerf Tiny's.
+        budget: what a network may need; without a limit, the others get the found one's number of weights.
     """
 
     data: DataSettings = field(default_factory=DataSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     train_augment: AugmentSettings = field(default_factory=AugmentSettings)
     compare: tuple[Baseline, ...] = ("random", "hand")
+    budget: Budget = field(default_factory=Budget)
 
     def bibtex(self) -> list[str]:
         """BibTeX of exactly what these settings use."""
         entries = list(citations(self))
         if self.augment.cutout or self.train_augment.cutout:
             entries.append(CUTOUT)
-        if "hand" in self.compare:
-            entries.append(RESNET)
+        entries += [CITATIONS[HAND_MADE[name].source] for name in self.compare if name in HAND_MADE]
         return [entry.bibtex for entry in entries]
 
 
@@ -51,22 +58,27 @@ def resolve(
     *,
     preset: str | None = None,
     data: str | None = None,
+    budget: Budget | None = None,
     sets: Sequence[str] = (),
 ) -> Settings:
-    """Makes settings from a recipe, a preset of sizes, a data source and single settings, in this order.
+    """Makes settings from a recipe, a preset of sizes, a data source, a budget and single settings, in this order.
 
     Args:
         name_or_file: a recipe's name, or a TOML file. A file may start from a recipe: `base = "pc-darts"`.
         preset: "tiny", "small" or "paper"; None is "tiny" for a named recipe, and nothing for a file.
         data: `data.source`.
+        budget: what a network may need.
         sets: texts like "arch.lr=0.001".
 
     Raises:
         ConfigError: anything is unknown, malformed or can't be combined; every fault is named.
     """
     is_file = name_or_file.endswith(".toml") or Path(name_or_file).is_file()
+    given: list[str] = []
     if is_file:
-        table = _from_file(Path(name_or_file))
+        table = from_toml(Path(name_or_file))
+        given = [f"train.{name}" for name in ("layers",) if name in table.get("train", {})]
+        table = _on_its_base(table, name_or_file)
     else:
         table = _table_of(recipe(name_or_file))
         preset = preset or "tiny"
@@ -74,15 +86,17 @@ def resolve(
         table = _with_preset(table, preset)
     if data is not None:
         table = merge(table, {"data": {"source": as_text(data)}})
-    return build(Settings, apply_sets(table, Settings, sets))
+    if budget is not None:
+        table = merge(table, {"budget": dump(budget)})
+    given += [text.partition("=")[0].strip() for text in sets]
+    return build(Settings, with_budget(apply_sets(table, Settings, sets), given=given))
 
 
 def _table_of(base: Recipe) -> dict[str, Any]:
     return dump(base)
 
 
-def _from_file(path: Path) -> dict[str, Any]:
-    table = from_toml(path)
+def _on_its_base(table: dict[str, Any], path: str) -> dict[str, Any]:
     base = table.pop("base", None)
     if base is None:
         return table

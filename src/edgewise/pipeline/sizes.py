@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
 import torch
 
+from edgewise.budget import EXACT
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError
+from edgewise.core.errors import ConfigError, GenotypeError
 from edgewise.core.memory import free_bytes
 from edgewise.data import Splits
-from edgewise.nn import StemName, SupernetSpec, build_network, build_supernet, count_params
+from edgewise.nn import HAND_MADE, StemName, SupernetSpec, build_network, build_supernet, count_params
 from edgewise.pipeline.estimate import typical_genotype
 from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.settings import Settings
-from edgewise.spaces import Genotype, space
+from edgewise.pipeline.sizing import Sizing, Subject
+from edgewise.spaces import CellSpace, Genotype, random_genotype, space, validate
+from edgewise.spaces.genotype import SKIPS
 
 # Below these, weights are small beside any memory: they need not be counted.
 _CHANNELS, _LAYERS = 128, 64
@@ -59,7 +65,44 @@ def check_sizes(
         if genotype is not None or (command != "search" and large):
             cells = genotype or typical_genotype(settings.space)
             network = build_network(cells, network_spec(settings, splits, stem))
-            _check(count_params(network), "train", settings, compute)
+            if not settings.budget.limits:
+                _check(count_params(network), "train", settings, compute)
+    if command != "search" and settings.budget.limits:
+        _check_budget(settings, splits, stem=stem, genotype=genotype)
+
+
+def _check_budget(settings: Settings, splits: Splits, *, stem: StemName, genotype: Genotype | None) -> None:
+    """Fits what is known before the search: given cells, hand-made networks, and cells that need least of all."""
+    limits = {name: limit for name, limit in settings.budget.limits.items() if name in EXACT}
+    if not limits:
+        return
+    spec = replace(network_spec(settings, splits, stem), auxiliary=False)
+    sizing = Sizing(settings.budget, limits, Subject.of(spec, splits))
+    cells = genotype or least_genotype(space(settings.space))
+    if cells is not None:
+        sizing.cells(cells, what="a network of the given cells" if genotype else "even a network of skips alone")
+    for name in settings.compare if genotype is None else ():
+        if name in HAND_MADE:
+            sizing.hand_made(name)
+
+
+def least_genotype(space: CellSpace) -> Genotype | None:
+    """Cells whose networks need no more than those of any others: skips wherever a network can have one.
+
+    None where skips alone make no valid cell of the space.
+    """
+    skip = next((name for name in space.primitives if name in SKIPS), None)
+    if skip is None:
+        return None
+    drawn = random_genotype(space, random.Random(0))
+    cells = {
+        name: replace(cell, edges=tuple(replace(edge, primitive=skip) for edge in cell.edges))
+        for name, cell in drawn.cells.items()
+    }
+    try:
+        return validate(replace(drawn, cells=cells))
+    except GenotypeError:
+        return None
 
 
 def _check(params: int, section: str, settings: Settings, compute: Compute) -> None:

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgewise.budget import FIGURES, show_figure
+from edgewise.nn import HAND_MADE
+from edgewise.pipeline.sizing import figures_of
 from edgewise.report import NAMES
-from edgewise.spaces import cell_name, describe_cell
+from edgewise.report.numbers import interval
+
+HEADS = {
+    **{"params": "parameters", "macs": "multiply-adds", "size": "size", "ram": "RAM"},
+    "latency_ms": "latency",
+}
 
 
-def summary_columns(results: dict[str, dict[str, Any]]) -> tuple[str, ...]:
-    """The heads of the table: one for each cell type of the trained networks.
+def summary_columns(results: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The heads of the table.
 
     Args:
-        results: the content of results.json.
+        results: the content of results.json; figures that no network has get no column.
     """
-    return ("network", *map(cell_name, _cell_types(results)), "parameters", "multiply-adds", "test accuracy")
+    known = (HEADS[name] for name in _known(results))
+    return ("network", "C x cells", *known, "test accuracy", "95 %", "training")
 
 
-def summary_rows(results: dict[str, dict[str, Any]], names: Mapping[str, str] = NAMES) -> list[tuple[str, ...]]:
-    """One row a trained network: cells, parameters, multiply-adds, test accuracy.
+def summary_rows(
+    results: Mapping[str, Mapping[str, Any]], names: Mapping[str, str] = NAMES
+) -> list[tuple[str, ...]]:
+    """One row a trained network: its size, what it needs and the share of each limit, accuracy, seconds.
 
     Args:
         results: the content of results.json.
@@ -27,18 +38,33 @@ def summary_rows(results: dict[str, dict[str, Any]], names: Mapping[str, str] = 
     """
     rows = []
     for name, entry in results.items():
-        cells = entry["cells"] or {}
+        low, high = interval(entry["top1"], entry["test_images"])
         rows.append(
             (
                 names.get(name, name),
-                *(describe_cell(cells[cell]) if cell in cells else "-" for cell in _cell_types(results)),
-                f"{entry['params']:,}",
-                f"{entry['macs'] / 1e6:,.2f} M",
+                _size(name, entry),
+                *(_figure(figure, entry) for figure in _known(results)),
                 f"{entry['top1']:.2%} of {entry['test_images']}",
+                f"{100 * low:.1f}-{100 * high:.1f}",
+                f"{entry['train_seconds']:,.0f} s" if "train_seconds" in entry else "-",
             )
         )
     return rows
 
 
-def _cell_types(results: dict[str, dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(cell for entry in results.values() for cell in entry["cells"] or {}))
+def _known(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    there = {figure for entry in results.values() for figure in figures_of(entry)}
+    return [figure for figure in FIGURES if figure in there]
+
+
+def _size(name: str, entry: Mapping[str, Any]) -> str:
+    if "channels" not in entry:
+        return "-"
+    return f"{entry['channels']} x {entry['layers']}{' a stage' if name in HAND_MADE else ''}"
+
+
+def _figure(figure: str, entry: Mapping[str, Any]) -> str:
+    figures, used = figures_of(entry), entry.get("used", {})
+    if figure not in figures:
+        return "-"
+    return show_figure(figure, figures[figure]) + (f" ({used[figure]:.0%})" if figure in used else "")

@@ -11,11 +11,11 @@ from edgewise.core.follower import FollowerFolder
 from edgewise.core.processes import Processes
 from edgewise.core.progress import Progress, SilentProgress
 from edgewise.data import Splits
-from edgewise.pipeline.phases import Context
+from edgewise.pipeline.context import Context
 from edgewise.pipeline.settings import Settings
 
 # Phases that read and write files alone.
-OF_THE_FIRST = ("export", "report")
+OF_THE_FIRST = ("fit", "export", "report")
 
 
 def make_folder(out: Path | str, processes: Processes, *, overwrite: bool) -> RunFolder:

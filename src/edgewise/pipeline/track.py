@@ -102,7 +102,12 @@ class Tracking:
         values = {
             f"test/{name}/{figure}": entry[figure]
             for name, entry in results.items()
-            for figure in ("top1", "loss", "params", "macs")
+            for figure in ("top1", "loss", "params", "macs", "size", "ram")
+            if figure in entry
+        } | {
+            f"test/{name}/latency_ms": entry["latency"]["median_ms"]
+            for name, entry in results.items()
+            if "latency" in entry
         }
         if values:
             self._guarded(lambda: self._tracker.log(values))

@@ -14,14 +14,15 @@ from typing import Any
 import torch
 
 from edgewise.core.compute import Compute, Precision
-from edgewise.core.errors import NonFiniteError, RunError
+from edgewise.core.errors import ConfigError, NonFiniteError, RunError
 from edgewise.core.settings import build, dump
 from edgewise.data import Augment, Splits, load
 from edgewise.methods import Recipe
 from edgewise.nn import choose_stem
 from edgewise.pipeline.explore_settings import ExploreSettings
-from edgewise.pipeline.networks import build_candidate
+from edgewise.pipeline.networks import build_candidate, network_spec
 from edgewise.pipeline.scores import Stopped
+from edgewise.pipeline.sizing import Sizing, Subject, shares_of
 from edgewise.pipeline.speed import wants_kernels
 from edgewise.spaces import Genotype
 from edgewise.train import TrainTask, evaluate
@@ -56,6 +57,7 @@ class Trainer:
     def __init__(self, settings: ExploreSettings, place: Place, splits: Splits) -> None:
         self._train = replace(settings.train, epochs=settings.epochs)
         self._recipe = Recipe(name="explore", space=settings.space, train=self._train)
+        self._budget = settings.budget
         self._place = place
         self._arch = splits.arch
         # What is trained on are the weights and the arch images together.
@@ -68,16 +70,36 @@ class Trainer:
         """Whether kernels would do it faster."""
         return wants_kernels(self._compute, ["train"], self._recipe)
 
+    def size(self, genotype: Genotype) -> dict[str, Any]:
+        """The size of a genotype's network within the budget, with its figures; empty without a budget.
+
+        Raises:
+            ConfigError: no network of these cells fits.
+        """
+        if not self._budget.limits:
+            return {}
+        spec = network_spec(self._recipe, self._splits, choose_stem(self._splits.image_size))
+        subject = Subject.of(replace(spec, auxiliary=False), self._splits)
+        sized = Sizing(self._budget, self._budget.limits, subject).cells(genotype, what="the network of a query")
+        entry = sized.record()
+        return entry | {"used": shares_of(entry, self._budget.limits)}
+
     def score(self, genotype: Genotype, stop: Stop) -> float:
-        """Accuracy on the arch split after a training on the weights split; 0 for a training that diverged.
+        """Accuracy on the arch split after a training on the weights split.
+
+        It is 0 for a training that diverged, and for cells that no network within the budget can be made of.
 
         Raises:
             Stopped: `stop` said so between two steps.
         """
         with _one_thread():
             stem = choose_stem(self._splits.image_size)
+            try:
+                size = self.size(genotype)
+            except ConfigError:
+                return 0.0
             candidate = build_candidate(
-                "found", genotype, self._recipe, self._splits, stem=stem, seed=self._place.seed
+                "found", genotype, self._recipe, self._splits, stem=stem, seed=self._place.seed, size=size or None
             )
             task = TrainTask(
                 candidate.network,
@@ -158,8 +180,12 @@ class TrainScorer:
         }
 
     def verdict(self, genotype: Genotype) -> dict[str, Any]:
-        """Nothing: the test images stay sealed until the best is trained in full."""
-        return {}
+        """The size within the budget; the test images stay sealed until the best is trained in full."""
+        try:
+            size = self._trainer.size(genotype)
+        except ConfigError as error:
+            raise RunError(f"none of the queried cells fits the budget: {error}") from error
+        return {"size": size} if size else {}
 
     def scores(self, genotypes: Sequence[Genotype]) -> Iterator[float]:
         """Accuracies on the arch split, in order."""

@@ -1,0 +1,107 @@
+"""Commands about the sizes of networks: fit, devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewise.cli import options as opt
+from edgewise.core.errors import ConfigError
+
+FIT_EXAMPLES = """Examples:
+
+`edgewise fit DARTS_V2 PC_DARTS_cifar resnet8 --max-params 80k --max-macs 12.5M` (CIFAR-10's images)
+
+`edgewise fit runs/photos inverted --for pico --int8`
+
+`edgewise fit DARTS_V2 --max-latency 2ms --image-size 96 --classes 2`
+"""
+DEVICES_EXAMPLES = """Examples:
+
+`edgewise devices ls`
+
+`edgewise devices ls boards.toml` (and those of a file of yours)
+"""
+
+
+def fit(
+    genotypes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="GENOTYPE...",
+            help="Files, run folders, published names or texts of genotypes; hand, inverted or resnet8.",
+        ),
+    ],
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_size: opt.MaxSize = None,
+    max_ram: opt.MaxRam = None,
+    max_latency: opt.MaxLatency = None,
+    int8: opt.Int8 = False,
+    for_: opt.For = None,
+    layers: Annotated[
+        int | None,
+        typer.Option("--layers", min=3, max=250, help="Cells of the network; fitted (about 5) if left out."),
+    ] = None,
+    data: opt.Data = None,
+    image_size: Annotated[
+        int | None, typer.Option("--image-size", metavar="PIXELS", min=1, max=16_384, help="Side of the images.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=2, max=100_000, help="Number of classes.")
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option("--channels", min=1, max=64, help="3 for RGB images, 1 for grey ones.")
+    ] = None,
+) -> None:
+    """Say how large networks may be within limits; nothing is trained."""
+    from dataclasses import replace
+
+    from edgewise.core.progress import make_progress
+    from edgewise.pipeline.fits import LAYERS, fit_budget, fit_networks, fit_table, subject_of
+
+    sets = opt.with_budget([], max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
+    budget = replace(fit_budget(sets), fit_layers=layers is None)
+    subject = subject_of(
+        genotypes,
+        data=data,
+        layers=layers or LAYERS,
+        sizes={"classes": classes, "image_size": image_size, "channels": channels},
+    )
+    fits = fit_networks(genotypes, budget, subject)
+    heads, rows = fit_table(fits, budget.limits)
+    side, spec = subject.image_size, subject.spec
+    progress = make_progress()
+    progress.table(
+        f"Largest networks for images {side}x{side}x{spec.in_channels} of {spec.classes} classes: "
+        f"{budget.sentence()}",
+        heads,
+        rows,
+    )
+    for failed in fits:
+        if failed.failure:
+            progress.say(failed.failure)
+    if all(one.failure for one in fits):
+        raise ConfigError("none of these networks fits the budget")
+
+
+def list_devices(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE.toml", help="A file of devices of your own, shown first.")
+    ] = None,
+) -> None:
+    """List the devices that --for knows, and what a network may need there."""
+    from edgewise.budget import devices, show_bytes, show_count
+    from edgewise.core.text import in_line
+
+    for name, device in devices(file).items():
+        limits = device.limits
+        macs = f", {show_count(limits['macs'])} multiply-adds" if "macs" in limits else ""
+        typer.echo(
+            in_line(
+                f"{name}: {device.title}; RAM {show_bytes(limits['ram'])}, size {show_bytes(limits['size'])}"
+                f"{macs} ({device.reserve_sentence}); {device.source}"
+            )
+        )

@@ -1,0 +1,260 @@
+"""The size of each network of a run: the largest that meets the same limits as the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from torch import nn
+
+from edgewise.budget import FIGURES, MEASURED, Budget, show_figure
+from edgewise.core.errors import ConfigError
+from edgewise.data import Splits
+from edgewise.export import Expected, Measured, NetworkFacts, file_size, measure_export, to_metadata
+from edgewise.nn import NetworkSpec, build_network
+from edgewise.nn.fit import Fitted, Fitting
+from edgewise.nn.hand_made import hand_made
+from edgewise.spaces import Genotype
+
+# Cells that are tried beside the recipe's number of them, the nearest first.
+NEAR = (0, -1, 1, -2, 2, 3)
+FEWEST = 3
+EXPORTS = 6
+# How far above its limit a figure may be expected to be for an export to be worth its time.
+BARELY = 1.1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the exported files say of the images and classes.
+
+    Args:
+        spec: classes, channels and stem; C and cells to begin with.
+        image_size: side of the images in pixels.
+        class_names: in the order of the logits.
+        mean: per channel.
+        std: per channel.
+    """
+
+    spec: NetworkSpec
+    image_size: int
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, spec: NetworkSpec, splits: Splits) -> Subject:
+        """The images of a run."""
+        normal = splits.normalisation
+        return cls(spec, splits.image_size, splits.class_names, normal.mean, normal.std)
+
+    def metadata(self, genotype: Genotype | None, spec: NetworkSpec) -> dict[str, str]:
+        """What an exported network carries with it."""
+        if genotype is not None:
+            plain = replace(spec, auxiliary=False)
+            return to_metadata(
+                NetworkFacts(genotype, plain, self.class_names, self.mean, self.std, self.image_size)
+            )
+        return {"class_names": json.dumps(self.class_names), "image_size": str(self.image_size)}
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A network's size and what it needs.
+
+    Args:
+        channels: C, or the width of a hand-made network.
+        layers: cells, or blocks a stage.
+        params: see `Budget`.
+        macs: see `Budget`.
+        ram: see `Budget`.
+        measured: size and latency as results.json keeps them; empty where nothing was exported.
+    """
+
+    channels: int
+    layers: int
+    params: int
+    macs: int
+    ram: int
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """As results.json keeps it."""
+        own = {name: getattr(self, name) for name in ("channels", "layers", "params", "macs", "ram")}
+        return own | dict(self.measured)
+
+
+def measured_record(measured: Measured, network: nn.Module, budget: Budget) -> dict[str, Any]:
+    """Size and latency as results.json keeps them; with int8 the size counts a byte a weight."""
+    size = file_size(measured, network, budget.element_bytes)
+    return {"size": size, "latency": asdict(measured.latency) | {"threads": measured.threads}}
+
+
+def figures_of(entry: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of an entry of results.json, by the names of a budget; what was not measured is left out."""
+    latency = entry.get("latency")
+    values = {**entry, **({"latency_ms": latency["median_ms"]} if latency else {})}
+    return {name: values[name] for name in FIGURES if values.get(name) is not None}
+
+
+def shares_of(entry: Mapping[str, Any], limits: Mapping[str, float]) -> dict[str, float]:
+    """The share of each limit that an entry of results.json uses."""
+    figures = figures_of(entry)
+    return {name: figures[name] / limit for name, limit in limits.items() if name in figures}
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """Fits networks to limits; nothing is trained.
+
+    Args:
+        budget: whether cells are fitted too, and bytes a value.
+        limits: by the names of `FIGURES`: the budget's, or the weights of the found network.
+        subject: images and classes; C and cells to begin with.
+    """
+
+    budget: Budget
+    limits: Mapping[str, float]
+    subject: Subject
+
+    def cells(self, genotype: Genotype, *, what: str) -> Sized:
+        """The largest network of given cells.
+
+        Args:
+            genotype: the cells.
+            what: what messages call them.
+
+        Raises:
+            ConfigError: even the narrowest network breaks a limit; says which, with its figures.
+        """
+        wanted, deepens = self.subject.spec.layers, self.budget.fit_layers
+        depths = [wanted + more for more in (NEAR if deepens else (0,)) if wanted + more >= FEWEST]
+        shallower = range(min(depths) - 1, FEWEST - 1, -1) if deepens else ()
+        return self._fit(genotype, what).sized(depths, shallower)
+
+    def hand_made(self, name: str) -> Sized:
+        """The largest hand-made network of a kind; see `cells`."""
+        kind = hand_made(name)
+        depths = kind.depths(self.subject.spec.layers)
+        build = lambda width, blocks: kind.build(width, blocks, self.subject.spec)  # noqa: E731
+        return _Fit(self, build, None, f"the {kind.title}").sized(depths, range(min(depths) - 1, 0, -1))
+
+    def given(self, genotype: Genotype) -> Sized:
+        """The figures of the network whose size is that of the subject's spec."""
+        spec = self.subject.spec
+        return self._fit(genotype, "").at(spec.channels, spec.layers)
+
+    def measure(self, network: nn.Module, genotype: Genotype | None) -> dict[str, Any]:
+        """Exports a network and measures the file; see `measured_record`."""
+        return measured_record(self.export(network, genotype), network, self.budget)
+
+    def export(self, network: nn.Module, genotype: Genotype | None) -> Measured:
+        """Exports a network as it is, with what it carries in its metadata, and measures the file."""
+        spec = getattr(network, "spec", self.subject.spec)
+        return measure_export(
+            network,
+            image_size=self.subject.image_size,
+            in_channels=self.subject.spec.in_channels,
+            metadata=self.subject.metadata(genotype, spec),
+        )
+
+    @property
+    def limits_sentence(self) -> str:
+        """The limits in words."""
+        return ", ".join(f"{name} {show_figure(name, limit)}" for name, limit in self.limits.items())
+
+    def _fit(self, genotype: Genotype, what: str) -> _Fit:
+        def build(channels: int, layers: int) -> nn.Module:
+            spec = replace(self.subject.spec, channels=channels, layers=layers, auxiliary=False)
+            return build_network(genotype, spec)
+
+        return _Fit(self, build, genotype, what)
+
+
+class _Fit:
+    """The search for one network's size. Exports correct what is expected of sizes that were not exported."""
+
+    def __init__(
+        self, sizing: Sizing, build: Callable[[int, int], nn.Module], genotype: Genotype | None, what: str
+    ) -> None:
+        self._sizing = sizing
+        self._build = build
+        self._genotype = genotype
+        self._what = what
+        subject, value_bytes = sizing.subject, sizing.budget.element_bytes
+        self._expected = Expected(
+            value_bytes=value_bytes, image_size=subject.image_size, in_channels=subject.spec.in_channels
+        )
+        self._fitting = Fitting(
+            build,
+            sizing.limits,
+            subject.image_size,
+            subject.spec.in_channels,
+            value_bytes,
+            predicted={"size": self._expected.size, "latency_ms": self._expected.latency},
+        )
+        self._exports: dict[tuple[int, int], dict[str, Any]] = {}
+
+    def at(self, channels: int, layers: int) -> Sized:
+        """The figures of a size."""
+        figures = self._fitting.figures(channels, layers)
+        measured = self._exports.get((channels, layers), {})
+        return Sized(channels, layers, figures.params, figures.macs, figures.ram, measured)
+
+    def sized(self, depths: Sequence[int], shallower: Sequence[int]) -> Sized:
+        """The largest size of these depths that meets every limit, or of the first shallower one that has any.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        for layers in (depths, *([depth] for depth in shallower)):
+            found = self._best(layers)
+            if found is not None:
+                return self.at(found.channels, found.layers)
+        raise ConfigError(self._too_small(min([*depths, *shallower])))
+
+    def _best(self, depths: Sequence[int]) -> Fitted | None:
+        start, tried = self._sizing.subject.spec.channels, 0
+        found = self._fitting.best(depths, start=start)
+        if not any(name in self._sizing.limits for name in MEASURED):
+            return found
+        while found is not None and tried < EXPORTS:
+            size = (found.channels, found.layers)
+            if size in self._exports:
+                wider = (found.channels + 1, found.layers)
+                if wider in self._exports or not self._barely_too_large(wider):
+                    return found
+                size = wider
+            self._export(*size)
+            tried += 1
+            found = self._fitting.best(depths, start=start)
+        met = [self._fitting.at(*size) for size in self._exports if size[1] in depths]
+        return max((fitted for fitted in met if fitted.share <= 1), key=lambda fitted: fitted.use, default=None)
+
+    def _barely_too_large(self, size: tuple[int, int]) -> bool:
+        """Whether only limits are broken that might hold after all, once the size is exported."""
+        used = self._fitting.at(*size).used
+        return all(share <= (BARELY if name in MEASURED else 1) for name, share in used.items())
+
+    def _export(self, channels: int, layers: int) -> None:
+        network = self._build(channels, layers)
+        measured = self._sizing.export(network, self._genotype)
+        self._exports[channels, layers] = measured_record(measured, network, self._sizing.budget)
+        self._expected.learn(network, measured)
+
+    def _too_small(self, layers: int) -> str:
+        limits, narrowest = self._sizing.limits, self._fitting.at(self._fitting.least, layers)
+        values = self.at(narrowest.channels, layers).record()
+        values |= {name: narrowest.used[name] * limits[name] for name in narrowest.used}
+        figures = ", ".join(f"{name} {show_figure(name, values[name])}" for name in FIGURES if name in values)
+        broken = ", ".join(name for name, share in narrowest.used.items() if share > 1) or "taken together"
+        expected = [name for name in narrowest.used if name in MEASURED]
+        guess = f" ({' and '.join(expected)} as expected of it)" if expected and not self._exports else ""
+        return (
+            f"{self._what} fits the budget at no size: the smallest, {narrowest.channels} channels and {layers} "
+            f"{'cells' if self._genotype else 'blocks a stage'}, needs {figures}{guess}, and the limits are "
+            f"{self._sizing.limits_sentence} (broken: {broken}): raise what is broken, or choose smaller images "
+            "(--image-size) or one byte a value (--int8)"
+        )
