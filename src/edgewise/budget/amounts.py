@@ -50,7 +50,9 @@ def _read(value: Any, units: Mapping[str, Any], example: str, *, whole: bool = T
     if not isinstance(value, str):
         return value
     text = value.strip()
-    match = re.fullmatch(r"([+-]?[0-9]{1,18}(?:_[0-9]{1,18})*(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)", text)
+    match = re.fullmatch(
+        r"([+-]?[0-9]{1,18}(?:_[0-9]{1,18})*(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?)\s*([A-Za-z]*)", text
+    )
     if match is None or len(text) > _LONGEST:
         raise ValueError(f"is no amount: write it like {example}")
     if match[2] not in units:

@@ -2,23 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Citation:
-    """A source.
-
-    Args:
-        key: its name in edgewise, such as "pc-darts".
-        bibtex: its BibTeX entry.
-        note: what edgewise takes from it.
-    """
-
-    key: str
-    bibtex: str
-    note: str
-
+from edgewise.core import citations_hand_made
+from edgewise.core.citation import Citation
 
 THESIS = Citation(
     "thesis",
@@ -229,48 +214,6 @@ GOOGLENET = Citation(
     "Auxiliary heads.",
 )
 
-RESNET = Citation(
-    "resnet",
-    """@inproceedings{he2016deep,
-  title = {Deep Residual Learning for Image Recognition},
-  author = {He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian},
-  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
-  pages = {770--778},
-  year = {2016},
-  eprint = {1512.03385},
-  archivePrefix = {arXiv}
-}""",
-    "Residual blocks, of which the network made by hand consists.",
-)
-
-MOBILENET_V2 = Citation(
-    "mobilenetv2",
-    """@inproceedings{sandler2018mobilenetv2,
-  title = {{MobileNetV2}: Inverted Residuals and Linear Bottlenecks},
-  author = {Sandler, Mark and Howard, Andrew and Zhu, Menglong and Zhmoginov, Andrey and Chen, Liang-Chieh},
-  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
-  pages = {4510--4520},
-  year = {2018},
-  eprint = {1801.04381},
-  archivePrefix = {arXiv}
-}""",
-    "Inverted residual blocks, of which a network made by hand consists.",
-)
-
-MLPERF_TINY = Citation(
-    "mlperf-tiny",
-    """@inproceedings{banbury2021mlperf,
-  title = {{MLPerf} Tiny Benchmark},
-  author = {Banbury, Colby and Reddi, Vijay Janapa and Torelli, Peter and Holleman, Jeremy and Jeffries, Nat and
-            Kiraly, Csaba and Montino, Pietro and Kanter, David and Ahmed, Sebastian and Pau, Danilo and others},
-  booktitle = {Neural Information Processing Systems, Datasets and Benchmarks Track},
-  year = {2021},
-  eprint = {2106.07597},
-  archivePrefix = {arXiv}
-}""",
-    "ResNet-8, the reference network for images of CIFAR-10's size.",
-)
-
 NAS_BENCH_201 = Citation(
     "nas-bench-201",
     """@inproceedings{dong2020nasbench201,
@@ -311,6 +254,8 @@ CIFAR = Citation(
 )
 
 CITATIONS: dict[str, Citation] = {
-    value.key: value for value in list(vars().values()) if isinstance(value, Citation)
+    value.key: value
+    for value in [*vars().values(), *vars(citations_hand_made).values()]
+    if isinstance(value, Citation)
 }
 """Every citation by its key."""

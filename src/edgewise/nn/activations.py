@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from edgewise.nn.ghost import ghost_of
 
 # What only names the same values in another way, in an exported graph too.
 _ALIASES = frozenset(
@@ -77,7 +78,7 @@ class Graph:
 
 
 def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
-    """The inference graph of a network, from one pass of tensors without data.
+    """The inference graph of a network, from one pass of a copy without its weights.
 
     Slices count as copies, as in exported graphs; the first of a pool's outputs counts, not its indices.
 
@@ -86,11 +87,7 @@ def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
         image_size: side of the image in pixels.
         in_channels: 3 for RGB, 1 for grey.
     """
-    ghost = copy.deepcopy(network).to("meta").eval()
-    if getattr(ghost, "auxiliary", None) is not None:
-        ghost.register_module("auxiliary", None)
-    kind = next((weight.dtype for weight in ghost.parameters()), torch.float32)
-    image = torch.empty(1, in_channels, image_size, image_size, dtype=kind, device="meta")
+    ghost, image = ghost_of(network, image_size=image_size, in_channels=in_channels)
     recorder = _Recorder(image)
     with torch.no_grad(), recorder:
         logits = ghost(image)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from edgewise.nn.ghost import ghost_of
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,14 @@ def count_params(module: nn.Module) -> int:
 
 
 def measure_cost(network: nn.Module, *, image_size: int, in_channels: int) -> Cost:
-    """Counts a network's cost by running it once on tensors without data.
+    """Counts a network's cost by running a copy of it once, without its weights.
 
     Args:
         network: maps [1, in_channels, image_size, image_size] to logits; a child called `auxiliary` is left out.
         image_size: side of the image in pixels.
         in_channels: 3 for RGB, 1 for grey.
     """
-    ghost = copy.deepcopy(network).to("meta").eval()
-    if getattr(ghost, "auxiliary", None) is not None:
-        ghost.register_module("auxiliary", None)
+    ghost, image = ghost_of(network, image_size=image_size, in_channels=in_channels)
     elements = {nn.BatchNorm2d: 0, nn.ReLU: 0}
 
     def note(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -59,8 +58,7 @@ def measure_cost(network: nn.Module, *, image_size: int, in_channels: int) -> Co
             module.register_forward_hook(note)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        kind = next((weight.dtype for weight in ghost.parameters()), torch.float32)
-        ghost(torch.empty(1, in_channels, image_size, image_size, dtype=kind, device="meta"))
+        ghost(image)
     return Cost(
         count_params(ghost),
         counter.get_total_flops() // 2,

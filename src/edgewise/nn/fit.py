@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import torch
 from torch import nn
 
-from edgewise.core.limits import MOST_CHANNELS
+from edgewise.core.limits import MOST_CHANNELS, MOST_LAYERS
 from edgewise.nn.activations import trace
 from edgewise.nn.cost import count_params, measure_cost
 from edgewise.nn.step_order import best_order
@@ -120,6 +119,20 @@ class Fitting:
         used = {name: self._value(name, channels, layers) / limit for name, limit in self.limits.items()}
         return Fitted(channels, layers, self.figures(channels, layers), used)
 
+    def share(self, channels: int, layers: int, *, exact: bool = False) -> float:
+        """The largest share of a limit, the quickly counted ones first: one that is broken decides.
+
+        Args:
+            channels: of the network.
+            layers: its cells.
+            exact: whether what is only predicted is left out.
+        """
+        share = 0.0
+        for name in ("params", *(() if exact else self.predicted), "macs", "ram"):
+            if name in self.limits and share <= 1:
+                share = max(share, self._value(name, channels, layers) / self.limits[name])
+        return share
+
     def widest(self, layers: int, *, start: int = 16) -> Fitted | None:
         """The widest network of so many cells that meets every limit; None if the narrowest does not.
 
@@ -127,8 +140,9 @@ class Fitting:
             layers: how many cells.
             start: where the search begins; it changes the result in nothing.
         """
-        share = cache(lambda channels: self._share(channels, layers))
-        width = _largest(share, start=max(start, self.least), least=self.least)
+        width = largest_width(
+            lambda channels: self.share(channels, layers), start=max(start, self.least), least=self.least
+        )
         return None if width is None else self.at(width, layers)
 
     def best(self, layers: Sequence[int], *, start: int = 16) -> Fitted | None:
@@ -141,17 +155,17 @@ class Fitting:
             layers: numbers of cells to choose from, the preferred one first.
             start: see `widest`.
         """
-        found = [fitted for count in layers if (fitted := self.widest(count, start=start)) is not None]
+        found: list[Fitted] = []
+        hopeless = MOST_LAYERS + 1  # what is deeper than a network that can't be narrow enough can't either
+        for count in layers:
+            fitted = self.widest(count, start=start) if count < hopeless else None
+            if fitted is None:
+                hopeless = min(hopeless, count)
+            else:
+                found.append(fitted)
+                start = fitted.channels
         most = max((fitted.use for fitted in found), default=0.0)
         return next((fitted for fitted in found if fitted.use >= WITHIN * most), None)
-
-    def _share(self, channels: int, layers: int) -> float:
-        """The largest share of a limit, the quickly counted ones first: one that is broken decides."""
-        share = 0.0
-        for name in ("params", *self.predicted, "macs", "ram"):
-            if name in self.limits and share <= 1:
-                share = max(share, self._value(name, channels, layers) / self.limits[name])
-        return share
 
     def _value(self, name: str, channels: int, layers: int) -> float:
         network = self.network(channels, layers)
@@ -181,8 +195,14 @@ def _peak(network: nn.Module, *, image_size: int, in_channels: int) -> int:
     return graph.peak(best_order(graph))
 
 
-def _largest(share: Callable[[int], float], *, start: int, least: int) -> int | None:
-    """The largest number whose share is at most 1, for shares that rise about with its square."""
+def largest_width(share: Callable[[int], float], *, start: int, least: int) -> int | None:
+    """The largest width whose share of a limit is at most 1; None where that of the least is above 1.
+
+    Args:
+        share: of a width; rises, about with its square.
+        start: a first guess; it changes the result in nothing.
+        least: the least width.
+    """
     low, high, number, tries = least - 1, MOST_CHANNELS + 1, start, 0
     while high - low > 1:
         value = share(number)

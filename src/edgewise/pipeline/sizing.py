@@ -14,16 +14,13 @@ from edgewise.core.errors import ConfigError
 from edgewise.data import Splits
 from edgewise.export import Expected, Measured, NetworkFacts, file_size, measure_export, to_metadata
 from edgewise.nn import NetworkSpec, build_network
-from edgewise.nn.fit import Fitted, Fitting
+from edgewise.nn.fit import Fitted, Fitting, largest_width
 from edgewise.nn.hand_made import hand_made
 from edgewise.spaces import Genotype
 
 # Cells that are tried beside the recipe's number of them, the nearest first.
 NEAR = (0, -1, 1, -2, 2, 3)
 FEWEST = 3
-EXPORTS = 6
-# How far above its limit a figure may be expected to be for an export to be worth its time.
-BARELY = 1.1
 
 
 @dataclass(frozen=True)
@@ -209,34 +206,38 @@ class _Fit:
         Raises:
             ConfigError: there is none.
         """
-        for layers in (depths, *([depth] for depth in shallower)):
-            found = self._best(layers)
-            if found is not None:
-                return self.at(found.channels, found.layers)
-        raise ConfigError(self._too_small(min([*depths, *shallower])))
-
-    def _best(self, depths: Sequence[int]) -> Fitted | None:
-        start, tried = self._sizing.subject.spec.channels, 0
+        start = self._sizing.subject.spec.channels
         found = self._fitting.best(depths, start=start)
-        if not any(name in self._sizing.limits for name in MEASURED):
-            return found
-        while found is not None and tried < EXPORTS:
-            size = (found.channels, found.layers)
-            if size in self._exports:
-                wider = (found.channels + 1, found.layers)
-                if wider in self._exports or not self._barely_too_large(wider):
-                    return found
-                size = wider
-            self._export(*size)
-            tried += 1
-            found = self._fitting.best(depths, start=start)
-        met = [self._fitting.at(*size) for size in self._exports if size[1] in depths]
-        return max((fitted for fitted in met if fitted.share <= 1), key=lambda fitted: fitted.use, default=None)
+        if any(name in self._sizing.limits for name in MEASURED):
+            found = self._measured(depths, found)
+        for layers in sorted({*depths, *shallower}, reverse=True) if found is None else ():
+            found = found or self._widest(layers, self._fitting.least)
+        if found is None:
+            raise ConfigError(self._too_small(min([*depths, *shallower])))
+        return self.at(found.channels, found.layers)
 
-    def _barely_too_large(self, size: tuple[int, int]) -> bool:
-        """Whether only limits are broken that might hold after all, once the size is exported."""
-        used = self._fitting.at(*size).used
-        return all(share <= (BARELY if name in MEASURED else 1) for name, share in used.items())
+    def _measured(self, depths: Sequence[int], expected: Fitted | None) -> Fitted | None:
+        """Exports what is expected to be the largest, chooses the depth anew, and finds its width by exports."""
+        first = (expected.channels, expected.layers) if expected else (self._fitting.least, depths[0])
+        self._export(*first)
+        expected = self._fitting.best(depths, start=first[0])
+        channels, layers = (expected.channels, expected.layers) if expected else first
+        return self._widest(layers, channels)
+
+    def _widest(self, layers: int, start: int) -> Fitted | None:
+        """The widest network of so many cells whose figures, exported where that is needed, meet every limit."""
+        least = self._fitting.least
+        width = largest_width(lambda channels: self._share(channels, layers), start=max(start, least), least=least)
+        return None if width is None else self._fitting.at(width, layers)
+
+    def _share(self, channels: int, layers: int) -> float:
+        limits = self._sizing.limits
+        exact = self._fitting.share(channels, layers, exact=True)
+        if exact > 1 or not any(name in limits for name in MEASURED):
+            return exact
+        if (channels, layers) not in self._exports:
+            self._export(channels, layers)
+        return max(exact, *shares_of(self._exports[channels, layers], limits).values())
 
     def _export(self, channels: int, layers: int) -> None:
         network = self._build(channels, layers)
