@@ -80,7 +80,8 @@ def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
     """The inference graph of a network, from one pass of tensors without data.
 
     As in exported graphs, slices count as copies, and what would be computed twice from the same is computed once
-    and kept until its last reader. The first of a pool's outputs counts, not its indices.
+    and kept until its last reader; what reaches no logits is left out. The first of a pool's outputs counts, not its
+    indices.
 
     Args:
         network: maps [1, in_channels, image_size, image_size] to logits; a child called `auxiliary` is left out.
@@ -95,7 +96,8 @@ def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
     recorder = _Recorder(image)
     with torch.no_grad(), recorder:
         logits = ghost(image)
-    return _fused(recorder.calls, recorder.elements, recorder.value_of(logits))
+    result = recorder.value_of(logits)
+    return _fused(_needed(recorder.calls, result), recorder.elements, result)
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,16 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _tensors(inner)
+
+
+def _needed(calls: Sequence[_Call], result: int) -> list[_Call]:
+    """The calls that a result depends on."""
+    wanted, found = {result}, []
+    for call in reversed(calls):
+        if call.writes in wanted:
+            wanted.update(call.reads)
+            found.append(call)
+    return found[::-1]
 
 
 def _fused(calls: Sequence[_Call], elements: Sequence[int], result: int) -> Graph:
