@@ -80,8 +80,8 @@ def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
     """The inference graph of a network, from one pass of tensors without data.
 
     As in exported graphs, slices count as copies, and what would be computed twice from the same is computed once
-    and kept until its last reader; what reaches no logits is left out. The first of a pool's outputs counts, not its
-    indices.
+    and kept until its last reader; what reaches no logits is left out. The first of a pool's outputs counts, not
+    its indices.
 
     Args:
         network: maps [1, in_channels, image_size, image_size] to logits; a child called `auxiliary` is left out.
