@@ -207,14 +207,9 @@ def test_the_auxiliary_head_is_left_out():
             return x if self.auxiliary is None else x + self.auxiliary(x)
 
     assert names(graph_of(WithHead())) == ["convolution"]
-    spec = {"channels": 4, "layers": 3, "classes": 3}
     with_head, without = (
-        trace(
-            build_network(published("DARTS_V2"), NetworkSpec(**spec, auxiliary=auxiliary)),
-            image_size=32,
-            in_channels=3,
-        )
-        for auxiliary in (True, False)
+        trace(build_network(published("DARTS_V2"), spec), image_size=32, in_channels=3)
+        for spec in (NetworkSpec(4, 3, 3, auxiliary=True), NetworkSpec(4, 3, 3))
     )
     assert with_head == without
 
