@@ -31,7 +31,7 @@ class Node:
 
 
 def nodes_of(model: ModelProto) -> tuple[list[Node], str]:
-    """The nodes that write activations, and the buffer of the logits; what only renames has its source's buffer."""
+    """The nodes that write activations, and the buffer of the logits; what only renames writes none."""
     buffer = {"images": "images"}
     nodes: list[Node] = []
     for node in model.graph.node:
@@ -93,10 +93,10 @@ def of_file(network, genotype: Genotype, spec: NetworkSpec) -> tuple[int, Graph]
 def compare(network, genotype: Genotype, spec: NetworkSpec) -> None:
     """Both peaks are those of the file, to the element.
 
-    Three things are in the file only, and none is at the peak. The normalisation (Sub, Div) holds the images twice,
-    before the first convolution reads them and writes more than they are. A batch norm behind the concatenation of a
-    factorised reduction is left standing: it reads and writes as much as the concatenation, whose parts nothing else
-    reads, does a step before.
+    Two things are in the file only, and neither is at the peak. The normalisation (Sub, Div) holds the images
+    twice, before the first convolution reads them and writes no less. A batch norm behind the concatenation of a
+    factorised reduction is left standing: it reads and writes as much as the concatenation does a step before,
+    whose parts nothing else reads.
     """
     peak, file = of_file(network, genotype, spec)
     own = trace(network, image_size=SIDE, in_channels=spec.in_channels)
