@@ -102,7 +102,7 @@ def test_the_number_of_cells_that_uses_most_is_chosen_wherever_it_stands_in_the_
     """A cell more changes the width, and with it how much of the limit is left."""
     search = fitting(cells("nb201", 20), {"params": 12_000})
     shares = {}
-    for layers in (3, 4, 5, 6):
+    for layers in (3, 6):
         fitted = search.widest(layers)
         assert fitted is not None
         shares[layers] = fitted.share
@@ -116,7 +116,7 @@ def test_the_number_of_cells_that_uses_most_is_chosen_wherever_it_stands_in_the_
 
 def test_where_no_number_of_cells_changes_the_share_the_first_in_the_list_counts():
     search = fitting(cells("nb201", 1), {"ram": 100_000})
-    for depths in ((3, 6), (6, 3)):
+    for depths in ((3, 4), (4, 3)):
         best = search.best(depths)
         assert best is not None
         assert best.layers == depths[0]

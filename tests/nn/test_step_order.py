@@ -80,9 +80,11 @@ def test_the_peak_of_every_order_is_what_its_definition_says():
             assert graph.peak(order) == alive_by_definition(graph, order)
 
 
-def test_the_order_found_is_one_of_all_orders_and_never_needs_more_than_the_graphs_own():
+@pytest.mark.parametrize("width", [1, 8])
+def test_the_order_found_is_one_of_all_orders_and_never_needs_more_than_the_graphs_own(width):
+    """A beam of one goes astray now and then, and the graph's own order has to be taken instead."""
     for graph in graphs():
-        order = best_order(graph)
+        order = best_order(graph, width=width)
         assert order in set(all_orders(graph))
         assert optimum(graph) <= graph.peak(order) <= graph.peak()
 
