@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation, plant
+from tests.mutations.planted_budget import BUDGET
 from tests.mutations.planted_changes import CHANGES_ON_ENGINES
 from tests.mutations.planted_data import TAKEN_FOR
 from tests.mutations.planted_distributed import DISTRIBUTED
@@ -559,6 +560,7 @@ MUTATIONS = [
     *FAMILY,
     *STAGED,
     *RELIABILITY,
+    *BUDGET,
     *WATCH,
     *CHANGES_ON_ENGINES,
     *NATIVE_KERNELS,

@@ -80,7 +80,9 @@ class Graph:
 def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
     """The inference graph of a network, from one pass of a copy without its weights.
 
-    Slices count as copies, as in exported graphs; the first of a pool's outputs counts, not its indices.
+    As in exported graphs, slices count as copies, and what would be computed twice from the same is computed once
+    and kept until its last reader; what reaches no logits is left out. The first of a pool's outputs counts, not
+    its indices.
 
     Args:
         network: maps [1, in_channels, image_size, image_size] to logits; a child called `auxiliary` is left out.
@@ -91,7 +93,8 @@ def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
     recorder = _Recorder(image)
     with torch.no_grad(), recorder:
         logits = ghost(image)
-    return _fused(recorder.calls, recorder.elements, recorder.value_of(logits))
+    result = recorder.value_of(logits)
+    return _fused(_needed(recorder.calls, result), recorder.elements, result)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,10 @@ class _Call:
 
 @dataclass
 class _Recorder(TorchDispatchMode):
-    """Notes every operator call that reads activations; each result is a value of its own."""
+    """Notes every operator call that reads activations; each result is a value of its own.
+
+    Calls of one operator on the same values and weights have one result, as they have in an exported graph.
+    """
 
     image: Tensor
     calls: list[_Call] = field(default_factory=list)
@@ -112,6 +118,7 @@ class _Recorder(TorchDispatchMode):
     def __post_init__(self) -> None:
         super().__init__()
         self._values: dict[int, int] = {}
+        self._made: dict[Any, tuple[int, ...]] = {}
         self._kept: list[Tensor] = []  # so that no two tensors have the same id
         self._name(self.image)
 
@@ -126,14 +133,42 @@ class _Recorder(TorchDispatchMode):
         return self._values[id(tensor)]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        read = tuple(self._values[id(t)] for t in _tensors((args, kwargs or {})) if id(t) in self._values)
-        first = next(_tensors(out), None)
-        if read and first is not None:
+        given = (args, kwargs or {})
+        out = func(*args, **given[1])
+        read = tuple(self._values[id(tensor)] for tensor in _tensors(given) if id(tensor) in self._values)
+        # A list holds parts that are all results; in a tuple the first is one, and the rest are by-products.
+        results = tuple(_tensors(out)) if isinstance(out, list) else tuple(_tensors(out))[:1]
+        if not read or not results:
+            return out
+        call = self._signature(func, given)
+        if call is not None and call in self._made:
+            self._kept += results
+            self._values.update(zip(map(id, results), self._made[call], strict=True))
+            return out
+        for result in results:
             name = func.overloadpacket.__name__
-            whole = name == "slice" and first.numel() == self.elements[read[0]]
-            self.calls.append(_Call("alias" if whole else name, read, self._name(first)))
+            whole = name == "slice" and result.numel() == self.elements[read[0]]
+            self.calls.append(_Call("alias" if whole else name, read, self._name(result)))
+        if call is not None:
+            self._made[call] = tuple(self._values[id(result)] for result in results)
         return out
+
+    def _signature(self, func: Any, given: Any) -> Any:
+        """What two calls that give the same have in common; None for calls that draw or that change a tensor."""
+        if func._schema.is_mutable or torch.Tag.nondeterministic_seeded in func.tags:
+            return None
+        self._kept += _tensors(given)
+        return func, self._comparable(given)
+
+    def _comparable(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            number = self._values.get(id(value))
+            return ("weights", id(value)) if number is None else ("value", number)
+        if isinstance(value, dict):
+            return tuple((key, self._comparable(inner)) for key, inner in value.items())
+        if isinstance(value, (list, tuple)):
+            return tuple(self._comparable(inner) for inner in value)
+        return type(value), value
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -144,6 +179,16 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _tensors(inner)
+
+
+def _needed(calls: Sequence[_Call], result: int) -> list[_Call]:
+    """The calls that a result depends on."""
+    wanted, found = {result}, []
+    for call in reversed(calls):
+        if call.writes in wanted:
+            wanted.update(call.reads)
+            found.append(call)
+    return found[::-1]
 
 
 def _fused(calls: Sequence[_Call], elements: Sequence[int], result: int) -> Graph:
