@@ -43,7 +43,8 @@ def test_run_ends_with_a_table_of_what_was_measured_and_where_the_report_is(fini
     lines = outcome.out.splitlines()
     header = next(i for i, line in enumerate(lines) if line.startswith("network "))
     assert re.split(r"\s{2,}", lines[header].strip()) == [
-        "network", "normal cell", "reduction cell", "parameters", "multiply-adds", "test accuracy",
+        "network", "C x cells", "parameters", "multiply-adds", "size", "RAM", "latency", "test accuracy", "95 %",
+        "training",
     ]  # fmt: skip
     results = json.loads((folder / "results.json").read_text())
     for line, entry in zip(lines[header + 2 : header + 5], results.values(), strict=True):

@@ -16,12 +16,14 @@ import torch
 
 from edgewise.core.atomic import write_bytes
 from edgewise.core.progress import Figures
-from edgewise.export import OnnxCheck
+from edgewise.export import Latency, Measured, OnnxCheck
 from edgewise.pipeline import Options, Settings, resolve
 
 # By its name in sys.modules: as an attribute of the package, `run` is the function.
 RUN = sys.modules["edgewise.pipeline.run"]
 PHASES = sys.modules["edgewise.pipeline.phases"]
+FITTING = sys.modules["edgewise.pipeline.fitting"]
+SIZING = sys.modules["edgewise.pipeline.sizing"]
 ESTIMATE = sys.modules["edgewise.pipeline.estimate"]
 SEED = 3
 # Every stream is drawn from: crops, the projection's order, partial channels, drop-path, the auxiliary head.
@@ -92,10 +94,10 @@ def child_environment() -> dict[str, str]:
 
 
 def without_seconds(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """results.json without the time that trainings took."""
+    """results.json without the time that trainings took, and what was timed."""
+    timed = ("train_seconds", "latency")
     return {
-        name: {key: value for key, value in entry.items() if key != "train_seconds"}
-        for name, entry in results.items()
+        name: {key: value for key, value in entry.items() if key not in timed} for name, entry in results.items()
     }
 
 
@@ -130,8 +132,13 @@ def without_onnx() -> Iterator[None]:
         write_bytes(path, b"onnx")
         return OnnxCheck(0.0, 1.0, (1,))
 
+    def measure(*arguments: object, **named: object) -> Measured:
+        return Measured(4, Latency(1.0, 0.9, 1.1, 100))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PHASES, "export_onnx", export)
+        patch.setattr(FITTING, "measure_file", measure)
+        patch.setattr(SIZING, "measure_export", measure)
         yield
 
 

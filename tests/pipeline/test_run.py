@@ -36,7 +36,7 @@ DATA_KEYS = {
 }  # fmt: skip
 RESULT_KEYS = {
     "params", "macs", "top1", "loss", "per_class", "confusion", "test_images", "cells", "genotype",
-    "train_seconds",
+    "train_seconds", "channels", "layers", "ram", "size", "latency", "used",
 }  # fmt: skip
 
 
@@ -69,8 +69,9 @@ def test_run_json_says_all_that_the_run_followed_from(whole, splits) -> None:
 
 def test_run_json_holds_time_and_memory_of_every_phase(whole) -> None:
     phases = read(whole.folder, "run.json")["phases"]
-    assert list(phases) == ["search", "train:found", "train:random", "train:hand"]
-    assert all(entry["seconds"] > 0 and entry["peak_memory_bytes"] > 2**20 for entry in phases.values())
+    assert list(phases) == ["search", "fit", "train:found", "train:random", "train:hand"]
+    assert all(entry["seconds"] > 0 for entry in phases.values())
+    assert all(entry["peak_memory_bytes"] > 2**20 for name, entry in phases.items() if name != "fit")
 
 
 def test_the_seconds_of_a_phase_are_the_sum_of_its_epochs(whole) -> None:
@@ -79,6 +80,8 @@ def test_the_seconds_of_a_phase_are_the_sum_of_its_epochs(whole) -> None:
         (f"train:{name}", e) for name in NETWORKS for e in range(2)
     ]
     for phase, entry in read(whole.folder, "run.json")["phases"].items():
+        if phase == "fit":  # no epochs
+            continue
         assert entry["seconds"] == pytest.approx(sum(t["seconds"] for t in timings if t["phase"] == phase))
     for name, entry in whole.result.results.items():
         assert entry["train_seconds"] == pytest.approx(
@@ -136,7 +139,10 @@ def test_results_describe_each_network_that_was_trained(whole, splits: Splits) -
     assert list(results) == list(NETWORKS)
     assert {frozenset(entry) for entry in results.values()} == {frozenset(RESULT_KEYS)}
     for name, entry in results.items():
-        candidate = build_candidate(name, whole.result.genotype, small(), splits, stem="cifar", seed=SEED)
+        size = read(whole.folder, "run.json")["fitted"][name]
+        candidate = build_candidate(
+            name, whole.result.genotype, small(), splits, stem="cifar", seed=SEED, size=size
+        )
         assert (entry["params"], entry["macs"]) == (candidate.cost.params, candidate.cost.macs)
         assert (entry["genotype"] is None) == (name == "hand")
         if candidate.genotype is not None:
@@ -190,23 +196,24 @@ def test_the_run_says_what_it_is_on_and_what_each_network_reaches(whole) -> None
 
 def test_the_summary_has_a_row_for_each_network_with_its_figures(whole) -> None:
     rows, heads = summary_rows(whole.result.results), summary_columns(whole.result.results)
-    assert heads == ("network", "normal cell", "reduction cell", "parameters", "multiply-adds", "test accuracy")
+    figures = ("parameters", "multiply-adds", "size", "RAM", "latency")
+    assert heads == ("network", "C x cells", *figures, "test accuracy", "95 %", "training")
     assert [len(row) for row in rows] == [len(heads)] * 3
     for row, entry in zip(rows, whole.result.results.values(), strict=True):
-        assert f"{entry['params']:,}" in row
+        assert f"{entry['params']:,} ({entry['used']['params']:.0%})" in row
         assert f"{entry['top1']:.2%} of {entry['test_images']}" in row
-        assert f"{entry['macs'] / 1e6:,.2f} M" in row
-    assert rows[2][1:3] == ("-", "-")
-    skips = whole.result.results["found"]["cells"]["normal"]["skips"]
-    assert rows[0][1].startswith(f"{skips} skip")
+        assert f"{entry['macs']:,}" in row
+        assert f"{entry['latency']['median_ms']:.3g} ms" in row
+    assert rows[0][1] == "4 x 3"
+    assert rows[2][1].endswith("a stage")
 
 
 @pytest.mark.parametrize(
     ("command", "compare", "phases"),
     [
-        ("run", ["random", "hand"], ["search", *(f"train:{n}" for n in NETWORKS), "export", "report"]),
-        ("run", ["hand"], ["search", "train:found", "train:hand", "export", "report"]),
-        ("run", [], ["search", "train:found", "export", "report"]),
+        ("run", ["random", "hand"], ["search", "fit", *(f"train:{n}" for n in NETWORKS), "export", "report"]),
+        ("run", ["hand"], ["search", "fit", "train:found", "train:hand", "export", "report"]),
+        ("run", [], ["search", "fit", "train:found", "export", "report"]),
         ("search", ["random", "hand"], ["search", "report"]),
     ],
 )
@@ -218,7 +225,7 @@ def test_a_command_has_its_phases_and_the_comparisons_that_were_asked_for(
 
 def test_training_a_genotype_neither_searches_nor_leaves_the_found_network_out() -> None:
     phases = wanted_phases("train", [])
-    assert phases == ["train:found", "export", "report"]
+    assert phases == ["fit", "train:found", "export", "report"]
 
 
 def test_an_unknown_command_in_run_json_is_refused_by_name() -> None:

@@ -20,9 +20,19 @@ from tests.pipeline.stand_ins import MLflow, Recorder, Trackio, WandB, install
 from tests.study.factory import Lines
 
 ONE, OTHER = published("PC_DARTS_cifar").to_dict(), published("DARTS_V2").to_dict()
-ENTRY = {"top1": 0.5, "loss": 1.0, "params": 3_000, "macs": 4_000_000, "test_images": 10, "cells": None}
-HEADS = ["network", "parameters", "multiply-adds", "test accuracy"]
-ROW = ["found by the search", "3,000", "4.00 M", "50.00% of 10"]
+ENTRY = {
+    **{"top1": 0.5, "loss": 1.0, "params": 3_000, "macs": 4_000_000, "test_images": 10, "cells": None},
+    **{"channels": 6, "layers": 5, "ram": 2_000, "size": 40_000, "train_seconds": 7.0, "used": {"params": 0.75}},
+    "latency": {"median_ms": 1.5, "p10": 1.0, "p90": 2.0, "n": 100, "threads": 1},
+}
+HEADS = [
+    *("network", "C x cells", "parameters", "multiply-adds", "size", "RAM", "latency"),
+    *("test accuracy", "95 %", "training"),
+]
+ROW = [
+    *("found by the search", "6 x 5", "3,000 (75%)", "4.00 M", "40.0 kB", "2.0 kB", "1.5 ms"),
+    *("50.00% of 10", "23.7-76.3", "7 s"),
+]
 
 
 @pytest.fixture
@@ -69,6 +79,17 @@ def test_weights_and_biases_drops_no_epoch_and_has_each_phases_epochs_as_axis(se
     assert tracker.rows[-1] == {"results": [HEADS, ROW]}
 
 
+def test_the_final_figures_hold_size_memory_and_latency(sent: dict[str, Any]) -> None:
+    tracker = Recorder()
+    tell(tracker)
+    figures = next(values for call, values, _ in tracker.calls if call == "log" and "test/found/top1" in values)
+    assert figures == {
+        **{"test/found/top1": 0.5, "test/found/loss": 1.0, "test/found/params": 3_000},
+        **{"test/found/macs": 4_000_000, "test/found/size": 40_000, "test/found/ram": 2_000},
+        "test/found/latency_ms": 1.5,
+    }
+
+
 def test_axes_are_given_to_weights_and_biases_when_it_is_opened(
     tmp_path: Path, sent: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +106,8 @@ def test_mlflow_gets_a_file_for_each_picture_and_the_table_as_a_file(sent: dict[
     assert set(sent) == {"cells/epoch-0001.png", "cells/epoch-0003.png", "results.csv"}
     assert np.array_equal(sent["cells/epoch-0003.png"], painted(OTHER))
     assert sent["results.csv"] == (
-        'network,parameters,multiply-adds,test accuracy\nfound by the search,"3,000",4.00 M,50.00% of 10\n'
+        "network,C x cells,parameters,multiply-adds,size,RAM,latency,test accuracy,95 %,training\n"
+        'found by the search,6 x 5,"3,000 (75%)",4.00 M,40.0 kB,2.0 kB,1.5 ms,50.00% of 10,23.7-76.3,7 s\n'
     )
 
 

@@ -27,6 +27,25 @@ class _Data(TypedDict, total=False):
     bad_files: list[str]
 
 
+class _Budget(TypedDict, total=False):
+    limits: dict[str, Number]
+    int8: bool
+    device: str | None
+
+
+class _Fitted(TypedDict, total=False):
+    channels: int
+    layers: int
+
+
+class _Latency(TypedDict):
+    median_ms: Number
+    p10: Number
+    p90: Number
+    n: int
+    threads: int
+
+
 class _Phase(TypedDict, total=False):
     seconds: Number
     peak_memory_bytes: int
@@ -51,6 +70,9 @@ class Run(TypedDict, total=False):
     processes: int
     git: dict[str, Any] | None
     stem: str
+    budget: _Budget
+    fitted: dict[str, _Fitted]
+    unfit: dict[str, str]
     started: str
     finished: str
     data: _Data
@@ -82,6 +104,12 @@ class _Result(TypedDict, total=False):
     confusion: list[list[int]]
     test_images: int
     train_seconds: Number
+    channels: int
+    layers: int
+    ram: int
+    size: int
+    latency: _Latency
+    used: dict[str, Number]
 
 
 class _Explored(TypedDict, total=False):

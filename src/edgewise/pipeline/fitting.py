@@ -91,6 +91,8 @@ def _size(name: str, context: Context) -> Sized:
         sized = sizing.given(found)
         context.folder.update_run({"budget": {"limits": {"params": sized.params}}})
         return sized
+    if name == "hand" and context.folder.read_run()["budget"]["from"] == "found":
+        return sizing.hand_made_of(int(sizing.limits["params"]))
     if name in HAND_MADE:
         return sizing.hand_made(name)
     return sizing.cells(cells_of(name, found, context.seed), what=f"the {context.called(name)} cells")

@@ -13,7 +13,7 @@ from edgewise.budget import FIGURES, MEASURED, Budget, show_figure
 from edgewise.core.errors import ConfigError
 from edgewise.data import Splits
 from edgewise.export import Expected, Measured, NetworkFacts, file_size, measure_export, to_metadata
-from edgewise.nn import NetworkSpec, build_network
+from edgewise.nn import NetworkSpec, build_network, residual_network_of_size
 from edgewise.nn.fit import Fitted, Fitting, largest_width
 from edgewise.nn.hand_made import hand_made
 from edgewise.spaces import Genotype
@@ -133,10 +133,24 @@ class Sizing:
 
     def hand_made(self, name: str) -> Sized:
         """The largest hand-made network of a kind; see `cells`."""
+        depths = hand_made(name).depths(self.subject.spec.layers)
+        return self._fit_hand_made(name).sized(depths, range(min(depths) - 1, 0, -1))
+
+    def hand_made_of(self, params: int) -> Sized:
+        """The residual network of about so many weights: within 5 % above or below, where there is one."""
+        spec = self.subject.spec
+        near = residual_network_of_size(
+            params, layers=spec.layers, classes=spec.classes, in_channels=spec.in_channels, stem=spec.stem
+        )
+        return self._fit_hand_made("hand").at(near.width, len(near.blocks) // 3)
+
+    def _fit_hand_made(self, name: str) -> _Fit:
         kind = hand_made(name)
-        depths = kind.depths(self.subject.spec.layers)
-        build = lambda width, blocks: kind.build(width, blocks, self.subject.spec)  # noqa: E731
-        return _Fit(self, build, None, f"the {kind.title}").sized(depths, range(min(depths) - 1, 0, -1))
+
+        def build(width: int, blocks: int) -> nn.Module:
+            return kind.build(width, blocks, self.subject.spec)
+
+        return _Fit(self, build, None, f"the {kind.title}")
 
     def given(self, genotype: Genotype) -> Sized:
         """The figures of the network whose size is that of the subject's spec."""

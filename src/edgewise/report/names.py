@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-NAMES = {"found": "found by the search", "random": "random cell, same space", "hand": "hand-made residual"}
-SHORT = {"found": "found", "random": "random", "hand": "hand-made"}
+NAMES = {
+    "found": "found by the search",
+    "random": "random cell, same space",
+    "hand": "hand-made residual",
+    "inverted": "hand-made inverted residual",
+    "resnet8": "ResNet-8 (MLPerf Tiny)",
+}
+SHORT = {
+    **{"found": "found", "random": "random", "hand": "hand-made", "inverted": "inverted residual"},
+    "resnet8": "ResNet-8",
+}
 
 
 def are_given(run: Mapping[str, Any]) -> bool:

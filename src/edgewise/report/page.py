@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from edgewise.core import RunFolder, folder
 from edgewise.core.text import visible
 from edgewise.report.assets import asset, plotly
+from edgewise.report.budget import budget_figures, budget_sentences, budget_table
 from edgewise.report.conflicts import conflict_maps, conflict_means, conflict_state
 from edgewise.report.cosines import make_cosines
 from edgewise.report.curves import search_curves, training_curves
@@ -82,6 +83,8 @@ def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
         "headline": make_headline(record),
         "record": record,
         "results": results_table(record),
+        "budget": budget_table(record),
+        "budget_sentences": budget_sentences(record),
         "timeline": timeline,
         "counts": counts_table(record),
         "figures": groups,
@@ -122,6 +125,7 @@ def _figures(record: RunRecord) -> dict[str, list[Figure]]:
     scores = score_figure(record)
     return {
         "scores": [scores] if scores else [],
+        "costs": budget_figures(record),
         "alpha": alpha_figures(record.search),
         "alpha_edge": [edge] if edge else [],
         "beta": beta_figures(record.search),

@@ -15,7 +15,7 @@ from edgewise.core.text import in_line
 from edgewise.spaces import Genotype
 
 EXPLORE = "explore"
-NETWORKS = ("found", "random", "hand")
+NETWORKS = ("found", "random", "hand", "inverted", "resnet8")
 _SEARCH = (
     *("epoch", "arch_steps", "weights_loss", "weights_accuracy", "arch_loss", "arch_accuracy", "lr", "arch_lr"),
     *("weights_grad_norm", "alpha_grad_norm", "beta_grad_norm", "alpha", "beta", "genotype", "skips", "pools"),
@@ -213,7 +213,7 @@ def check_genotype(data: Any, where: str) -> None:
 
 
 def _results(source: RunFolder) -> dict[str, Mapping[str, Any]]:
-    """The networks of results.json: found, random and hand first, in this order."""
+    """The networks of results.json: the known ones first, in their order."""
     if not source.has(folder.RESULTS):
         return {}
     where = str(source.file(folder.RESULTS))

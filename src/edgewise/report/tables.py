@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgewise.budget import show_bytes, show_figure
 from edgewise.report.names import are_given, network_names, short_names
 from edgewise.report.numbers import comparison, count, duration, interval, megabytes, percent
 from edgewise.report.record import RunRecord
 from edgewise.spaces import cell_name
 
+MEASURED = ("size", "RAM", "latency", "training")
 # A space at which no line breaks.
 NARROW = "\N{NO-BREAK SPACE}"
 
@@ -40,6 +42,7 @@ def results_table(record: RunRecord) -> Table | None:
     if not record.results:
         return None
     cell_types = sorted({cell for entry in record.results.values() for cell in entry["cells"] or {}})
+    measured = any("size" in entry for entry in record.results.values())
     heads = (
         "network",
         "test accuracy",
@@ -48,6 +51,7 @@ def results_table(record: RunRecord) -> Table | None:
         "test loss",
         "parameters",
         "multiply-adds",
+        *(MEASURED if measured else ()),
     )
     names = network_names(record.run)
     rows = [
@@ -59,6 +63,7 @@ def results_table(record: RunRecord) -> Table | None:
             f"{entry['loss']:.4f}",
             count(entry["params"]),
             count(entry["macs"]),
+            *(_measured(entry) if measured else ()),
             *(_cell(entry["cells"], cell) for cell in cell_types),
         )
         for name, entry in record.results.items()
@@ -69,6 +74,17 @@ def results_table(record: RunRecord) -> Table | None:
         "convolutions and linear layers, one image."
     )
     return Table(caption, (*heads, *map(cell_name, cell_types)), tuple(rows))
+
+
+def _measured(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Size, RAM, latency and seconds of training."""
+    latency = entry.get("latency")
+    return (
+        show_bytes(entry["size"]).replace(" ", NARROW) if "size" in entry else "–",
+        show_bytes(entry["ram"]).replace(" ", NARROW) if "ram" in entry else "–",
+        show_figure("latency_ms", latency["median_ms"]).replace(" ", NARROW) if latency else "–",
+        duration(entry["train_seconds"]).replace(" ", NARROW) if "train_seconds" in entry else "–",
+    )
 
 
 def _cell(cells: Mapping[str, Mapping[str, int]] | None, name: str) -> str:
@@ -87,7 +103,12 @@ def verdicts(record: RunRecord) -> list[str]:
     if found is None:
         return []
     subject = "The given cells are" if are_given(record.run) else "The found cells are"
-    others = {"random": "the random cell of the same space", "hand": "the hand-made residual network"}
+    others = {
+        "random": "the random cell of the same space",
+        "hand": "the hand-made residual network",
+        "inverted": "the hand-made network of inverted residual blocks",
+        "resnet8": "ResNet-8 of MLPerf Tiny",
+    }
     sentences = []
     for name, entry in record.results.items():
         if name != "found":
@@ -141,7 +162,13 @@ def cost_table(record: RunRecord) -> Table | None:
         total, peak = total + seconds, max(peak, memory)
         each = duration(seconds / len(lines)) if lines else "–"
         rows.append(
-            (_phase(name, short), duration(seconds), count(len(lines)) if lines else "–", each, megabytes(memory))
+            (
+                _phase(name, short),
+                duration(seconds),
+                count(len(lines)) if lines else "–",
+                each,
+                megabytes(memory) if memory else "–",
+            )
         )
     rows.append(("all", duration(total), "", "", megabytes(peak)))
     return Table(

@@ -13,7 +13,10 @@ from edgewise.report.tables import class_names
 
 # Above this many classes, counts would not fit into their squares.
 MOST_WITH_COUNTS = 20
-SYMBOLS = {"found": "circle", "random": "diamond-open", "hand": "x-thin"}
+SYMBOLS = {
+    **{"found": "circle", "random": "diamond-open", "hand": "x-thin", "inverted": "triangle-up-open"},
+    "resnet8": "star-open",
+}
 
 
 def confusion_figures(record: RunRecord) -> list[Figure]:
