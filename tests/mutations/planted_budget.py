@@ -53,7 +53,7 @@ BUDGET = [
     ),
     plant(
         "the auxiliary head is counted among the activations",
-        "nn/activations.py",
+        "nn/ghost.py",
         '        ghost.register_module("auxiliary", None)\n',
         "        pass\n",
         ACTIVATIONS + "the_auxiliary_head_is_left_out",

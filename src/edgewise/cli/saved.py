@@ -119,7 +119,7 @@ def export(
     ] = 0,
 ) -> None:
     """Export a run's trained network to ONNX and compare it with PyTorch."""
-    from edgewise.export import export_onnx, load_network
+    from edgewise.export import describe_export, export_onnx, load_network
 
     loaded = load_network(run)
     target = out or run / "network.onnx"
@@ -128,6 +128,15 @@ def export(
         printable(
             f"{target}: batches of {', '.join(map(str, check.batches))} images differ from PyTorch by at most "
             f"{check.max_difference:.1e} (logits up to {check.scale:.1f})"
+        )
+    )
+    facts = loaded.facts
+    typer.echo(
+        describe_export(
+            loaded.network,
+            target.read_bytes(),
+            image_size=facts.image_size,
+            in_channels=facts.spec.in_channels,
         )
     )
 

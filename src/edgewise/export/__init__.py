@@ -4,7 +4,13 @@ from edgewise.export.classifier import Classifier
 from edgewise.export.expected import Expected, file_size
 from edgewise.export.facts import NetworkFacts, to_metadata
 from edgewise.export.latency import Latency, latency
-from edgewise.export.measured import Measured, check_measurable, measure_export, measure_file
+from edgewise.export.measured import (
+    Measured,
+    check_measurable,
+    describe_export,
+    measure_export,
+    measure_file,
+)
 from edgewise.export.onnx_file import OnnxCheck, export_onnx
 from edgewise.export.saved import load_network, save_network
 
@@ -16,6 +22,7 @@ __all__ = [
     "NetworkFacts",
     "OnnxCheck",
     "check_measurable",
+    "describe_export",
     "export_onnx",
     "file_size",
     "latency",

@@ -17,7 +17,7 @@ _BYTES, _MS, _MS_PER_MILLION = 120.0, 0.003, 0.025
 
 def stored_values(network: nn.Module) -> int:
     """Numbers in the file: batch norms are folded into convolutions and leave one number a channel there."""
-    norms = (module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    norms = (module for module in _inference_modules(network) if isinstance(module, nn.BatchNorm2d))
     return count_inference_params(network) - sum(norm.num_features for norm in norms)
 
 
@@ -88,4 +88,8 @@ class Expected:
 
 
 def _modules(network: nn.Module) -> int:
-    return sum(1 for name, _ in network.named_modules() if not name.startswith("auxiliary"))
+    return len(_inference_modules(network))
+
+
+def _inference_modules(network: nn.Module) -> list[nn.Module]:
+    return [module for name, module in network.named_modules() if not name.startswith("auxiliary")]

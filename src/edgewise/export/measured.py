@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from edgewise.budget import show_bytes, show_count
 from edgewise.core.errors import ConfigError
 from edgewise.export.latency import Latency, percentiles
 from edgewise.export.onnx_file import convert, session_of
+from edgewise.nn.fit import measure_figures
 
 WARM_UP = 10
 RUNS = 100
@@ -96,6 +98,25 @@ def measure_file(content: bytes, *, image_size: int, in_channels: int) -> Measur
         if time.perf_counter() - began > MOST_SECONDS and len(times) > 2 * WARM_UP:
             break
     return Measured(len(content), percentiles(times[WARM_UP:]))
+
+
+def describe_export(network: nn.Module, content: bytes, *, image_size: int, in_channels: int) -> str:
+    """What an exported network needs, in a sentence.
+
+    Args:
+        network: what was exported.
+        content: the ONNX file.
+        image_size: side of the image in pixels.
+        in_channels: 3 for RGB, 1 for grey.
+    """
+    measured = measure_file(content, image_size=image_size, in_channels=in_channels)
+    figures = measure_figures(network, image_size=image_size, in_channels=in_channels, element_bytes=4)
+    latency = measured.latency
+    return (
+        f"{show_count(figures.params)} parameters, {show_count(figures.macs)} multiply-adds, "
+        f"{show_bytes(measured.size)}, RAM {show_bytes(figures.ram)} for the activations of one image (float32), "
+        f"latency {latency.median_ms:.3g} ms (median of {latency.n} runs, one image, {measured.threads} thread)"
+    )
 
 
 class _Normalised(nn.Module):

@@ -40,6 +40,12 @@ def with_budget(table: Mapping[str, Any], *, given: Sequence[str] = ()) -> dict[
     return {**table, "budget": dump(budget)}
 
 
+def stated_budget(budget: Budget) -> dict[str, Any]:
+    """A budget that was given in Python as a table: what it does not decide is left out."""
+    table = dump(budget)
+    return {name: value for name, value in table.items() if name != "fit_layers" or not budget.fit_layers}
+
+
 def _read(stated: Mapping[str, Any]) -> Budget:
     name = stated.get("device", "none")
     # A table that was written out holds its device's limits: its file of devices is not needed any more.

@@ -18,7 +18,7 @@ from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods.recipe import TrainSettings
-from edgewise.pipeline.budgets import with_budget
+from edgewise.pipeline.budgets import stated_budget, with_budget
 from edgewise.pipeline.presets import PRESETS
 from edgewise.spaces import space
 from edgewise.strategies import SOURCES, EvolutionSettings, StrategySettings, strategy_settings
@@ -146,7 +146,6 @@ def resolve_explore(
     table["queries"] = queries
     if data is not None:
         table = merge(table, {"data": {"source": as_text(data)}})
-    if budget is not None:
-        table = merge(table, {"budget": dump(budget)})
+    table["budget"] = stated_budget(budget or Budget())
     given = [text.partition("=")[0].strip() for text in sets]
     return build(ExploreSettings, with_budget(apply_sets(table, ExploreSettings, sets), given=given))

@@ -16,7 +16,7 @@ from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods import Recipe, SearchSettings, WarmUp, citations, recipe
 from edgewise.nn import HAND_MADE
-from edgewise.pipeline.budgets import with_budget
+from edgewise.pipeline.budgets import stated_budget, with_budget
 from edgewise.pipeline.presets import OPTIONAL, PRESETS
 
 Baseline = Literal["random", "hand", "inverted", "resnet8"]
@@ -87,7 +87,7 @@ def resolve(
     if data is not None:
         table = merge(table, {"data": {"source": as_text(data)}})
     if budget is not None:
-        table = merge(table, {"budget": dump(budget)})
+        table = merge(table, {"budget": stated_budget(budget)})
     given += [text.partition("=")[0].strip() for text in sets]
     return build(Settings, with_budget(apply_sets(table, Settings, sets), given=given))
 
