@@ -263,7 +263,8 @@ def _conclude(result: RunResult, progress: Progress) -> None:
 
     if result.results:
         heads, rows = summary_columns(result.results), summary_rows(result.results, result.names)
-        progress.table(f"Tested once, after the same training; {result.budget}", heads, rows)
+        limits = f"; {result.budget}" if result.budget else ""
+        progress.table(f"Tested once, after the same training{limits}", heads, rows)
     progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")
     if result.failure:
         raise DivergedError(result.failure)

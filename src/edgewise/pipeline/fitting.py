@@ -34,14 +34,14 @@ def budget_facts(budget: Budget) -> dict[str, Any]:
 
 
 def budget_sentence(run: Mapping[str, Any]) -> str:
-    """What all networks of a run keep to, in words.
+    """What all networks of a run keep to, in words; empty where that is nothing.
 
     Args:
         run: the content of run.json.
     """
     budget = run.get("budget")
     if budget is None or not budget["limits"]:
-        return "of about equal size"
+        return ""
     limits = ", ".join(f"{LONG[name]} {show_figure(name, value)}" for name, value in budget["limits"].items())
     whose = " (the found network's)" if budget["from"] == "found" else ""
     counted = "; int8: one byte a value" if budget["int8"] else ""
@@ -89,6 +89,8 @@ def _size(name: str, context: Context) -> Sized:
     found = context.genotype()
     if name == "found" and not sizing.limits:
         sized = sizing.given(found)
+        if len(context.networks) == 1:  # there is none to compare with
+            return sized
         context.folder.update_run({"budget": {"limits": {"params": sized.params}}})
         return sized
     if name == "hand" and context.folder.read_run()["budget"]["from"] == "found":

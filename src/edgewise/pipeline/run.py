@@ -59,7 +59,7 @@ class RunResult:
         results: for each trained network, the entry of results.json.
         failure: what went wrong with those that are not among them; empty where nothing did.
         names: what tables call each of these networks.
-        budget: what all of them keep to, in words.
+        budget: what all of them keep to, in words; empty where that is nothing.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class RunResult:
     results: dict[str, dict[str, Any]]
     failure: str = ""
     names: dict[str, str] = field(default_factory=lambda: dict(NAMES))
-    budget: str = "of about equal size"
+    budget: str = ""
 
 
 def start(

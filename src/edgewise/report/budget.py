@@ -43,7 +43,7 @@ def figure_of(entry: Mapping[str, Any], name: str) -> float | None:
 def budget_sentences(record: RunRecord) -> list[str]:
     """What the limits are, and how figures were measured; empty for a run without a budget."""
     budget = record.run.get("budget")
-    if not budget or not budget.get("limits"):
+    if not budget:
         return []
     limits = ", ".join(
         f"{TITLES.get(name, name)} {show_figure(name, value)}" for name, value in budget["limits"].items()
@@ -55,12 +55,12 @@ def budget_sentences(record: RunRecord) -> list[str]:
     int8 = budget.get("int8")
     counted = "one byte a value (int8)" if int8 else "four bytes a value (float32)"
     size = "the exported float32 file’s, less three bytes a weight" if int8 else "the exported file’s"
-    return [
-        whose,
+    figures = (
         f"RAM is the peak of one image’s activations with {counted}, weights not counted; it is computed, as "
         f"parameters and multiply-adds are. Size is {size}; latency is measured on this machine with "
-        f"onnxruntime{_runs(record)}.",
-    ]
+        f"onnxruntime{_runs(record)}."
+    )
+    return [whose, figures] if limits else [figures]
 
 
 def _runs(record: RunRecord) -> str:
@@ -86,7 +86,7 @@ def budget_table(record: RunRecord) -> Table | None:
     for name, entry in record.results.items():
         figures = (_shown(entry, figure).replace(" ", NARROW) for figure in TITLES)
         rows.append((names.get(name, name), str(entry.get("channels", "–")), _depth(entry), *figures))
-    caption = "Values in brackets are shares of the limit."
+    caption = "Values in brackets are shares of the limit." if limits else "No limit was stated."
     return Table(caption, ("network", "channels", "cells", *heads), tuple(rows))
 
 
