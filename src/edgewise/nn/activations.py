@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from edgewise.nn.ghost import ghost_of
 
@@ -77,6 +78,19 @@ class Graph:
         return last
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What one pass of an image shows.
+
+    Args:
+        graph: the inference graph.
+        macs: multiply-adds of convolutions and linear layers.
+    """
+
+    graph: Graph
+    macs: int
+
+
 def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
     """The inference graph of a network, from one pass of a copy without its weights.
 
@@ -89,12 +103,18 @@ def trace(network: nn.Module, *, image_size: int, in_channels: int) -> Graph:
         image_size: side of the image in pixels.
         in_channels: 3 for RGB, 1 for grey.
     """
+    return count_pass(network, image_size=image_size, in_channels=in_channels).graph
+
+
+def count_pass(network: nn.Module, *, image_size: int, in_channels: int) -> Pass:
+    """The inference graph and the multiply-adds of a network, from one pass; see `trace` and `measure_cost`."""
     ghost, image = ghost_of(network, image_size=image_size, in_channels=in_channels)
     recorder = _Recorder(image)
     with torch.no_grad(), recorder:
         logits = ghost(image)
     result = recorder.value_of(logits)
-    return _fused(_needed(recorder.calls, result), recorder.elements, result)
+    graph = _fused(_needed(recorder.calls, result), recorder.elements, result)
+    return Pass(graph, recorder.flops // 2)
 
 
 @dataclass(frozen=True)
@@ -114,6 +134,7 @@ class _Recorder(TorchDispatchMode):
     image: Tensor
     calls: list[_Call] = field(default_factory=list)
     elements: list[int] = field(default_factory=list)
+    flops: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -135,6 +156,8 @@ class _Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = (args, kwargs or {})
         out = func(*args, **given[1])
+        if func.overloadpacket in flop_registry:
+            self.flops += flop_registry[func.overloadpacket](*args, **given[1], out_val=out)
         read = tuple(self._values[id(tensor)] for tensor in _tensors(given) if id(tensor) in self._values)
         # A list holds parts that are all results; in a tuple the first is one, and the rest are by-products.
         results = tuple(_tensors(out)) if isinstance(out, list) else tuple(_tensors(out))[:1]

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from edgewise.core.limits import MOST_CHANNELS, MOST_LAYERS
-from edgewise.nn.activations import trace
-from edgewise.nn.cost import count_params, measure_cost
+from edgewise.nn.activations import Pass, count_pass
+from edgewise.nn.cost import count_params
 from edgewise.nn.step_order import best_order
 
 # How near to the best use of the limits the preferred number of cells has to come.
@@ -72,9 +72,9 @@ def measure_figures(network: nn.Module, *, image_size: int, in_channels: int, el
         in_channels: 3 for RGB, 1 for grey.
         element_bytes: of an activation: 4, or 1 for int8.
     """
-    cost = measure_cost(network, image_size=image_size, in_channels=in_channels)
-    peak = _peak(network, image_size=image_size, in_channels=in_channels)
-    return Figures(cost.params, cost.macs, element_bytes * peak)
+    counted = count_pass(network, image_size=image_size, in_channels=in_channels)
+    peak = counted.graph.peak(best_order(counted.graph))
+    return Figures(count_inference_params(network), counted.macs, element_bytes * peak)
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class Fitting:
     least: int = 2
     predicted: Mapping[str, Callable[[nn.Module], float]] = field(default_factory=dict)
     _built: dict[tuple[int, int], nn.Module] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _passes: dict[tuple[int, int], Pass] = field(default_factory=dict, init=False, repr=False, compare=False)
     _counted: dict[tuple[str, int, int], float] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -165,34 +166,43 @@ class Fitting:
                 found.append(fitted)
                 start = fitted.channels
         most = max((fitted.use for fitted in found), default=0.0)
-        return next((fitted for fitted in found if fitted.use >= WITHIN * most), None)
+        best = next((fitted for fitted in found if fitted.use >= WITHIN * most), None)
+        by_depth = {fitted.layers: fitted for fitted in found}
+        while best is not None and (deeper := by_depth.get(best.layers + 1)) is not None:
+            if deeper.channels < best.channels or deeper.use <= best.use:
+                break
+            best = deeper  # as wide and deeper is larger, whatever depth is preferred
+        return best
 
     def _value(self, name: str, channels: int, layers: int) -> float:
         network = self.network(channels, layers)
         if name in self.predicted:  # what is expected changes with what has been measured
             return self.predicted[name](network)
         if (name, channels, layers) not in self._counted:
-            self._counted[name, channels, layers] = self._count(name, network)
+            self._counted[name, channels, layers] = self._count(name, channels, layers)
         return self._counted[name, channels, layers]
 
-    def _count(self, name: str, network: nn.Module) -> float:
+    def _count(self, name: str, channels: int, layers: int) -> float:
         if name == "params":
-            return count_inference_params(network)
+            return count_inference_params(self.network(channels, layers))
+        counted = self._pass(channels, layers)
         if name == "macs":
-            return measure_cost(network, image_size=self.image_size, in_channels=self.in_channels).macs
-        peak = _peak(network, image_size=self.image_size, in_channels=self.in_channels)
-        return self.element_bytes * peak
+            return counted.macs
+        return self.element_bytes * counted.graph.peak(best_order(counted.graph))
+
+    def _pass(self, channels: int, layers: int) -> Pass:
+        if (channels, layers) not in self._passes:
+            network = self.network(channels, layers)
+            self._passes[channels, layers] = count_pass(
+                network, image_size=self.image_size, in_channels=self.in_channels
+            )
+        return self._passes[channels, layers]
 
 
 def count_inference_params(network: nn.Module) -> int:
     """Trainable weights without those of an auxiliary head."""
     head = getattr(network, "auxiliary", None)
     return count_params(network) - (0 if head is None else count_params(head))
-
-
-def _peak(network: nn.Module, *, image_size: int, in_channels: int) -> int:
-    graph = trace(network, image_size=image_size, in_channels=in_channels)
-    return graph.peak(best_order(graph))
 
 
 def largest_width(share: Callable[[int], float], *, start: int, least: int) -> int | None:

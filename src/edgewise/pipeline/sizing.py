@@ -236,7 +236,12 @@ class _Fit:
         self._export(*first)
         expected = self._fitting.best(depths, start=first[0])
         channels, layers = (expected.channels, expected.layers) if expected else first
-        return self._widest(layers, channels)
+        found = self._widest(layers, channels)
+        while found is not None and found.layers + 1 in depths:
+            if self._share(found.channels, found.layers + 1) > 1:
+                break
+            found = self._widest(found.layers + 1, found.channels)
+        return found
 
     def _widest(self, layers: int, start: int) -> Fitted | None:
         """The widest network of so many cells whose figures, exported where that is needed, meet every limit."""
