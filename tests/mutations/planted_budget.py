@@ -7,6 +7,11 @@ from tests.mutations.mutation import plant
 ACTIVATIONS = "tests/nn/test_activations.py::test_"
 ORDER = "tests/nn/test_step_order.py::test_"
 FIT = "tests/nn/test_fit.py::test_"
+RUN = "tests/pipeline/test_budgets.py::test_"
+SIZING = "tests/pipeline/test_sizing.py::test_"
+BUDGET_TESTS = "tests/budget/test_budget.py::test_"
+AMOUNTS = "tests/budget/test_amounts.py::test_"
+EXPORT = "tests/export/test_measured.py::test_"
 
 BUDGET = [
     plant(
@@ -85,5 +90,83 @@ BUDGET = [
         "return None if low < least else low",
         "return None if low < least else low + 1",
         FIT + "the_fitted_network_meets_all_limits_and_the_next_width_breaks_one[nb201]",
+    ),
+    plant(
+        "the budget counts the auxiliary head",
+        "nn/fit.py",
+        "return count_params(network) - (0 if head is None else count_params(head))",
+        "return count_params(network)",
+        FIT + "the_weights_of_an_auxiliary_head_do_not_count",
+    ),
+    plant(
+        "the random network gets another budget than the found one",
+        "pipeline/fitting.py",
+        "    return sizing.cells(cells_of(",
+        "    sizing = sizing if name == 'found' else replace(sizing, limits={'params': 1e6})\n"
+        "    return sizing.cells(cells_of(",
+        RUN + "every_network_of_a_run_keeps_to_the_same_limits",
+    ),
+    plant(
+        "int8 counts four bytes a value",
+        "budget/budget.py",
+        "return 1 if self.int8 else 4",
+        "return 4",
+        SIZING + "int8_counts_a_byte_a_value",
+    ),
+    plant(
+        "what stays with program and stack is given to the network",
+        "budget/devices.py",
+        '"ram": self.ram - self.reserve_ram',
+        '"ram": self.ram',
+        BUDGET_TESTS + "a_device_sets_ram_size_and_multiply_adds_below_what_its_maker_states",
+    ),
+    plant(
+        "a limit on the exported file is checked on what was expected of it",
+        "pipeline/sizing.py",
+        "return max(exact, *shares_of(self._exports[channels, layers], limits).values())",
+        "return exact",
+        SIZING + "measured_limits_are_met_by_what_was_exported_and_the_next_width_breaks_one",
+    ),
+    plant(
+        "a limit is rounded up to what an ambiguous unit may mean",
+        "budget/amounts.py",
+        '{"KB": 10**3,',
+        '{"KB": 2**10,',
+        AMOUNTS + "a_kb_whose_meaning_is_unsure_is_the_smaller_of_the_two",
+    ),
+    plant(
+        "the number of cells is fitted although it was given",
+        "pipeline/budgets.py",
+        "budget = replace(budget, fit_layers=False)",
+        "budget = replace(budget, fit_layers=True)",
+        RUN + "cells_are_fitted_unless_their_number_is_given",
+    ),
+    plant(
+        "a network that version 0.1 began is given another size",
+        "pipeline/fitting.py",
+        '    if "budget" not in run:',
+        '    if False and "budget" not in run:',
+        RUN + "a_run_that_version_0_1_began_keeps_its_sizes",
+    ),
+    plant(
+        "nodes of the exported file stay in the converter's order",
+        "export/node_order.py",
+        "for index in best_order(graph) for node",
+        "for index in range(len(groups)) for node",
+        EXPORT + "the_order_of_nodes_needs_less_memory_and_computes_the_same",
+    ),
+    plant(
+        "stored numbers count what batch norms had before they were folded",
+        "export/expected.py",
+        "return count_inference_params(network) - sum(norm.num_features for norm in norms)",
+        "return count_inference_params(network)",
+        EXPORT + "weights_are_stored_once_and_batch_norms_leave_one_number_a_channel",
+    ),
+    plant(
+        "a query of a black-box search is trained at the recipe's size",
+        "pipeline/trainer.py",
+        "size=size or None",
+        "size=None",
+        RUN + "every_query_of_a_black_box_search_is_trained_within_the_budget",
     ),
 ]

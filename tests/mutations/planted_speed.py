@@ -137,8 +137,8 @@ WAITS = [
     plant(
         "an odd number of channels is taken where there are no partial ones",
         "methods/faults.py",
-        'halved = [("search", channels)] if k == 1 else []',
-        "halved: list[tuple[str, int]] = []",
+        "    if k == 1 and channels % 2:",
+        "    if k == 0 and channels % 2:",
         FAULTS + "an_odd_number_of_channels_without_partial_ones_is_refused_with_numbers_that_work_alone",
     ),
 ]

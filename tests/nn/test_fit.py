@@ -144,3 +144,14 @@ def test_the_width_from_which_a_search_starts_changes_nothing():
         found = [search.widest(3, start=start) for start in (2, 40)]
         assert found[0] is not None
         assert found[0] == found[1]
+
+
+def test_the_weights_of_an_auxiliary_head_do_not_count() -> None:
+    genotype = cells("darts", 0)
+
+    def with_head(channels: int, layers: int) -> nn.Module:
+        return build_network(genotype, NetworkSpec(channels, layers, 10, auxiliary=True))
+
+    headed = Fitting(build=with_head, limits={"params": 60_000}, image_size=32, in_channels=3).widest(5)
+    assert headed is not None
+    assert headed == fitting(genotype, {"params": 60_000}).widest(5)

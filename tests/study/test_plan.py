@@ -100,3 +100,16 @@ def test_the_epochs_of_a_run_are_those_of_its_phases() -> None:
     assert plan_runs(study, make_cells(study))[0].epochs() == 3 + 2 * 5
     searches = spec(command="search", base=["search.epochs=3", "warm_up.epochs=0"])
     assert plan_runs(searches, make_cells(searches))[0].epochs() == 3
+
+
+def test_a_budget_of_a_study_is_that_of_all_its_methods_and_can_be_varied() -> None:
+    cells = make_cells(spec(base=["budget.ram=20kB", "budget.int8=true"], grid={"budget.params": ["9k", "18k"]}))
+    assert len(cells) == 4
+    assert {cell.method for cell in cells} == {"pc-darts", "pc-darts-gp"}
+    for cell in cells:
+        assert cell.settings.budget.limits == {
+            "params": int(dict(cell.grid)["budget.params"][:-1]) * 1000,
+            "ram": 20_000,
+        }
+    with pytest.raises(ConfigError, match="unknown suffix 'x'"):
+        make_cells(spec(base=["budget.params=9x"]))

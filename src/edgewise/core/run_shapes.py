@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-Number = int | float
+Number = float  # a whole number is one too
 
 
 class _Path(TypedDict):
