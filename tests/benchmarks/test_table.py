@@ -79,6 +79,7 @@ def changed(row: int, **cells: Any) -> list[dict[str, Any]]:
         (changed(3, imagenet16_valid=101), r"line 5, column imagenet16_valid: .*'101'"),
         (changed(0, params="1e5.0"), r"line 2, column params: expected a whole number, found '1e5.0'"),
         (changed(0, flops="3.5"), r"line 2, column flops: expected a whole number, found '3.5'"),
+        (changed(0, params="1e300"), r"line 2, column params: expected a whole number, found '1e300'"),
         (changed(3, arch=ARCHS[0]), r"line 5: architecture .* stands at .*line 2 already"),
         (changed(3, index=10), r"line 5: index 10 stands at .*line 3 already"),
         (

@@ -64,3 +64,9 @@ def test_a_hint_names_the_nearest_whatever_the_case() -> None:
 def test_values_are_shown_in_toml_spelling_and_shortened() -> None:
     assert (shown(True), shown(None), shown(1.5), shown("x")) == ("true", "none", "1.5", "'x'")
     assert len(shown("x" * 500)) == 80
+
+
+@pytest.mark.parametrize("value", [10**5000, [1, 10**5000], {"a": [10**5000]}])
+def test_a_number_of_thousands_of_digits_is_shown_by_its_kind_wherever_it_stands(value: object) -> None:
+    assert len(shown(value)) <= 80
+    assert "whole number" in shown(value)
