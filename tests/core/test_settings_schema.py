@@ -66,7 +66,7 @@ def test_values_are_shown_in_toml_spelling_and_shortened() -> None:
     assert len(shown("x" * 500)) == 80
 
 
-@pytest.mark.parametrize("value", [10**5000, [1, 10**5000], {"a": [10**5000]}])
+@pytest.mark.parametrize("value", [10**5000, [1, 10**5000], {"a": [10**5000]}], ids=["alone", "list", "table"])
 def test_a_number_of_thousands_of_digits_is_shown_by_its_kind_wherever_it_stands(value: object) -> None:
     assert len(shown(value)) <= 80
     assert "whole number" in shown(value)
