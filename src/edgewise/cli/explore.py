@@ -28,6 +28,7 @@ EXPLORE_EXAMPLES = """Examples:
 """
 
 
+@opt.takes_budget
 def explore(
     ctx: typer.Context,
     strategy: Annotated[
@@ -45,13 +46,6 @@ def explore(
     data: opt.Data = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
-    max_params: opt.MaxParams = None,
-    max_macs: opt.MaxMacs = None,
-    max_size: opt.MaxSize = None,
-    max_ram: opt.MaxRam = None,
-    max_latency: opt.MaxLatency = None,
-    int8: opt.Int8 = False,
-    for_: opt.For = None,
     workers: Annotated[
         int,
         typer.Option("--workers", max=MOST_WORKERS, help="Processes that train; the result is the same."),
@@ -65,6 +59,8 @@ def explore(
         Path | None,
         typer.Option("--resume", metavar="DIR", help="Go on with a search that was stopped or killed."),
     ] = None,
+    *,
+    limits: list[str],
 ) -> None:
     """Search without gradients: ask a strategy for genotypes, score them, tell it the scores."""
     from edgewise.core.progress import make_progress
@@ -78,7 +74,7 @@ def explore(
     if score is None:
         raise ConfigError("--score is missing: table:FILE, table:FILE:COLUMN or train:EPOCHS")
     chosen = None if preset is None else preset.value
-    limited = opt.with_budget(sets, max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
+    limited = opt.with_limits(limits, sets)
     settings = resolve_explore(
         strategy, score=score, space=space, queries=queries, preset=chosen, data=data, sets=limited
     )

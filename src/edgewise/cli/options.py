@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperOption
@@ -13,6 +16,11 @@ from edgewise.core.errors import ConfigError
 
 BUDGET = "Budget: what the network may need"
 SEARCHABLE = "See `edgewise spaces ls`."
+
+
+def _limit(option: str, metavar: str, text: str) -> Any:
+    """The type of an option of a budget."""
+    return Annotated[str | None, typer.Option(option, metavar=metavar, help=text, rich_help_panel=BUDGET)]
 
 
 class SpacesInHelp(TyperCommand):
@@ -150,62 +158,68 @@ Track = Annotated[
     TrackerChoice | None,
     typer.Option("--track", help="Send curves, alpha and results to a tracker as well.", show_default=False),
 ]
-MaxParams = Annotated[
-    str | None,
-    typer.Option(
-        "--max-params", metavar="N", help="Most parameters of the network, such as 100k.", rich_help_panel=BUDGET
+BUDGET_OPTIONS: dict[str, tuple[str, Any]] = {
+    "max_params": ("params", _limit("--max-params", "N", "Most parameters of the network, such as 100k.")),
+    "max_macs": ("macs", _limit("--max-macs", "N", "Most multiply-adds for an image, such as 20M.")),
+    "max_size": ("size", _limit("--max-size", "BYTES", "Largest exported file, such as 400kB or 128KiB.")),
+    "max_ram": (
+        "ram",
+        _limit("--max-ram", "BYTES", "Most memory for the activations of an image, such as 64KiB."),
     ),
-]
-MaxMacs = Annotated[
-    str | None,
-    typer.Option(
-        "--max-macs", metavar="N", help="Most multiply-adds for an image, such as 20M.", rich_help_panel=BUDGET
+    "max_latency": (
+        "latency_ms",
+        _limit("--max-latency", "MS", "Longest time for an image on this machine (one thread), such as 5ms."),
     ),
-]
-MaxSize = Annotated[
-    str | None,
-    typer.Option(
-        "--max-size",
-        metavar="BYTES",
-        help="Largest exported file, such as 400kB or 128KiB.",
-        rich_help_panel=BUDGET,
+    "int8": (
+        "int8",
+        Annotated[
+            bool,
+            typer.Option(
+                "--int8",
+                help="Size and RAM count one byte a value, as after quantisation, not four.",
+                rich_help_panel=BUDGET,
+            ),
+        ],
     ),
-]
-MaxRam = Annotated[
-    str | None,
-    typer.Option(
-        "--max-ram",
-        metavar="BYTES",
-        help="Most memory for the activations of an image, such as 64KiB.",
-        rich_help_panel=BUDGET,
+    "for": (
+        "device",
+        _limit(
+            "--for",
+            "DEVICE",
+            "RAM, size and multiply-adds of a device; see `edgewise devices ls`. FILE.toml:NAME is one of yours.",
+        ),
     ),
-]
-MaxLatency = Annotated[
-    str | None,
-    typer.Option(
-        "--max-latency",
-        metavar="MS",
-        help="Longest time for an image on this machine (one thread), such as 5ms.",
-        rich_help_panel=BUDGET,
-    ),
-]
-Int8 = Annotated[
-    bool,
-    typer.Option(
-        "--int8",
-        help="Size and RAM count one byte a value, as after quantisation, not four.",
-        rich_help_panel=BUDGET,
-    ),
-]
-For = Annotated[
-    str | None,
-    typer.Option(
-        "--for",
-        metavar="DEVICE",
-        help="RAM, size and multiply-adds of a device; see `edgewise devices ls`. FILE.toml:NAME is one of yours.",
-        rich_help_panel=BUDGET,
-    ),
-]
+}
+"""The options of a budget: the setting that each stands for, and its type."""
+
+
+def takes_budget(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of a budget, in the place of its parameter `limits`.
+
+    Args:
+        command: hears of them as single settings, such as "budget.params=100k".
+    """
+    signature, kinds = inspect.signature(command), get_type_hints(command, include_extras=True)
+    options = [
+        inspect.Parameter(
+            f"{name}_", inspect.Parameter.KEYWORD_ONLY, default=False if name == "int8" else None, annotation=kind
+        )
+        for name, (_, kind) in BUDGET_OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        values = {name: given.pop(f"{name}_") for name in BUDGET_OPTIONS}
+        command(**given, limits=budget_settings(values))
+
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=kinds[name])
+        for name, parameter in signature.parameters.items()
+        if name != "limits"
+    ]
+    wrapped.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
+    return wrapped
 
 
 def with_setting(option: str, setting: str, value: str | None, sets: list[str] | None) -> list[str]:
@@ -222,36 +236,42 @@ def with_setting(option: str, setting: str, value: str | None, sets: list[str] |
     return [f"{setting}={value}", *given]
 
 
-def with_budget(
-    sets: list[str] | None,
-    max_params: str | None,
-    max_macs: str | None,
-    max_size: str | None,
-    max_ram: str | None,
-    max_latency: str | None,
-    *,
-    int8: bool,
-    device: str | None,
-) -> list[str]:
+def budget_settings(values: Mapping[str, Any]) -> list[str]:
+    """Single settings of the options of a budget that were given.
+
+    Args:
+        values: by the names of `BUDGET_OPTIONS`.
+
+    Raises:
+        ConfigError: a value is no limit; names the option.
+    """
+    from edgewise.budget import Budget
+    from edgewise.core.settings import build
+
+    found = []
+    for name, (setting, _) in BUDGET_OPTIONS.items():
+        value = values[name]
+        if value is None or value is False:
+            continue
+        if isinstance(value, str) and setting != "device":
+            try:
+                build(Budget, {setting: value})
+            except ConfigError as error:
+                said = str(error).removeprefix(f"{setting}: ")
+                raise ConfigError(f"--{name.replace('_', '-')}: {said}") from error
+        found.append(f"budget.{setting}={'true' if value is True else value}")
+    return found
+
+
+def with_limits(limits: list[str], sets: list[str] | None) -> list[str]:
     """The settings of a call, with those of the budget's options.
 
     Raises:
         ConfigError: an option and a setting say the same thing.
     """
-    options = {
-        **{"max-params": ("params", max_params), "max-macs": ("macs", max_macs), "max-size": ("size", max_size)},
-        **{"max-ram": ("ram", max_ram), "max-latency": ("latency_ms", max_latency), "for": ("device", device)},
-        "int8": ("int8", "true" if int8 else None),
-    }
-    from edgewise.budget import Budget
-    from edgewise.core.settings import build
-
     given = list(sets or [])
-    for option, (setting, value) in options.items():
-        if value is not None and setting not in ("device", "int8"):
-            try:
-                build(Budget, {setting: value})
-            except ConfigError as error:
-                raise ConfigError(f"--{option}: {str(error).removeprefix(f'{setting}: ')}") from error
-        given = with_setting(option, f"budget.{setting}", value, given)
+    options = {setting: name.replace("_", "-") for name, (setting, _) in BUDGET_OPTIONS.items()}
+    for text in limits:
+        setting, _, value = text.partition("=")
+        given = with_setting(options[setting.removeprefix("budget.")], setting, value, given)
     return given

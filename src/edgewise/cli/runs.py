@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "pc-darts-gp"
 
 
+@opt.takes_budget
 def run(
     ctx: typer.Context,
     data: opt.Data = None,
@@ -28,13 +29,6 @@ def run(
     memory: opt.Memory = None,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
-    max_params: opt.MaxParams = None,
-    max_macs: opt.MaxMacs = None,
-    max_size: opt.MaxSize = None,
-    max_ram: opt.MaxRam = None,
-    max_latency: opt.MaxLatency = None,
-    int8: opt.Int8 = False,
-    for_: opt.For = None,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
@@ -48,13 +42,15 @@ def run(
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was stopped or killed.")
     ] = None,
+    *,
+    limits: list[str],
 ) -> None:
     """Search, derive, train, test, export and report, in one run folder."""
     if resume is not None:
         _refuse_with_resume(ctx)
         _resume(resume, _with_sizes(None, memory, sets))
         return
-    limited = opt.with_budget(sets, max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
+    limited = opt.with_limits(limits, sets)
     settings = _settings(recipe, preset, data, _with_sizes(space, memory, limited), image_size, skip_bad=skip_bad)
     _begin(
         settings,
@@ -112,6 +108,7 @@ def search(
     )
 
 
+@opt.takes_budget
 def train(
     genotype: Annotated[
         str,
@@ -124,13 +121,6 @@ def train(
     recipe: opt.RecipeName = DEFAULT_RECIPE,
     preset: opt.Preset = None,
     sets: opt.Sets = None,
-    max_params: opt.MaxParams = None,
-    max_macs: opt.MaxMacs = None,
-    max_size: opt.MaxSize = None,
-    max_ram: opt.MaxRam = None,
-    max_latency: opt.MaxLatency = None,
-    int8: opt.Int8 = False,
-    for_: opt.For = None,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.Precision = opt.PrecisionChoice.fp32,
@@ -141,12 +131,14 @@ def train(
     overwrite: opt.Overwrite = False,
     estimate: opt.Estimate = None,
     track: opt.Track = None,
+    *,
+    limits: list[str],
 ) -> None:
     """Train the network of a genotype, test it once, export it."""
     from edgewise.spaces import name_genotype, read_genotype
 
     cells = read_genotype(genotype)
-    limited = opt.with_budget(sets, max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
+    limited = opt.with_limits(limits, sets)
     settings = _settings(recipe, preset, data, limited, image_size, skip_bad=skip_bad)
     _begin(
         settings,

@@ -39,6 +39,7 @@ REPORT_EXAMPLES = """Examples:
 """
 
 
+@opt.takes_budget
 def derive(
     run: opt.RunFolderArgument,
     epoch: Annotated[
@@ -54,20 +55,14 @@ def derive(
             "--format", help="edgewise's JSON, DARTS' Genotype(...), or NAS-Bench-201's string (space nb201)."
         ),
     ] = opt.FormatChoice.json,
-    max_params: opt.MaxParams = None,
-    max_macs: opt.MaxMacs = None,
-    max_size: opt.MaxSize = None,
-    max_ram: opt.MaxRam = None,
-    max_latency: opt.MaxLatency = None,
-    int8: opt.Int8 = False,
-    for_: opt.For = None,
+    *,
+    limits: list[str],
 ) -> None:
     """Derive the cells of an epoch of a search from its alpha and beta; with limits, say what fits them."""
     from edgewise.pipeline.derive import derive_epoch
     from edgewise.spaces import write_genotype
 
     genotype, found = derive_epoch(run, epoch)
-    limits = opt.with_budget([], max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
     if limits:
         from edgewise.pipeline.fits import fit_derived
 

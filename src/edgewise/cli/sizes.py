@@ -26,6 +26,7 @@ DEVICES_EXAMPLES = """Examples:
 """
 
 
+@opt.takes_budget
 def fit(
     genotypes: Annotated[
         list[str],
@@ -34,13 +35,6 @@ def fit(
             help="Files, run folders, published names or texts of genotypes; hand, inverted or resnet8.",
         ),
     ],
-    max_params: opt.MaxParams = None,
-    max_macs: opt.MaxMacs = None,
-    max_size: opt.MaxSize = None,
-    max_ram: opt.MaxRam = None,
-    max_latency: opt.MaxLatency = None,
-    int8: opt.Int8 = False,
-    for_: opt.For = None,
     layers: Annotated[
         int | None,
         typer.Option("--layers", min=3, max=250, help="Cells of the network; fitted (about 5) if left out."),
@@ -55,6 +49,8 @@ def fit(
     channels: Annotated[
         int | None, typer.Option("--channels", min=1, max=64, help="3 for RGB images, 1 for grey ones.")
     ] = None,
+    *,
+    limits: list[str],
 ) -> None:
     """Say how large networks may be within limits; nothing is trained."""
     from dataclasses import replace
@@ -62,8 +58,7 @@ def fit(
     from edgewise.core.progress import make_progress
     from edgewise.pipeline.fits import LAYERS, fit_budget, fit_networks, fit_table, subject_of
 
-    sets = opt.with_budget([], max_params, max_macs, max_size, max_ram, max_latency, int8=int8, device=for_)
-    budget = replace(fit_budget(sets), fit_layers=layers is None)
+    budget = replace(fit_budget(limits), fit_layers=layers is None)
     subject = subject_of(
         genotypes,
         data=data,
