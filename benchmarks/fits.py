@@ -10,7 +10,6 @@ import argparse
 import random
 import sys
 import time
-from dataclasses import replace
 
 from edgewise.budget import MEASURED, Budget
 from edgewise.core.errors import ConfigError
@@ -60,11 +59,11 @@ def _line(name: str, said: str, budget: Budget, cells: list[Genotype]) -> int:
         broken += max(shares.values()) > 1
         small += larger
         used.append(max(shares.values()))
-    mean = sum(used) / len(used) if used else 0.0
+    mean, seconds = sum(used) / max(1, len(used)), (time.monotonic() - began) / max(1, len(cells))
     print(
-        f"{name}, {said}: {len(cells)} cells, {none} fit at no size, {broken} break a limit, {small} could be larger; "
-        f"largest share {min(used, default=0):.1%} to {max(used, default=0):.1%}, mean {mean:.1%}; "
-        f"{(time.monotonic() - began) / max(1, len(cells)):.1f} s a cell",
+        f"{name}, {said}: {len(cells)} cells, {none} fit at no size, {broken} break a limit, {small} could be "
+        f"larger; largest share {min(used, default=0):.1%} to {max(used, default=0):.1%}, mean {mean:.1%}; "
+        f"{seconds:.1f} s a cell",
         flush=True,
     )
     return broken + small
@@ -91,7 +90,7 @@ def _keeps(genotype: Genotype, budget: Budget, channels: int, layers: int) -> bo
 def _sizing(budget: Budget, channels: int, layers: int) -> Sizing:
     names = tuple(f"class {index}" for index in range(CLASSES))
     subject = Subject(NetworkSpec(channels, layers, CLASSES), SIDE, names, (0.5,) * 3, (0.25,) * 3)
-    return Sizing(replace(budget), budget.limits, subject)
+    return Sizing(budget, budget.limits, subject)
 
 
 if __name__ == "__main__":
