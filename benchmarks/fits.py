@@ -1,7 +1,7 @@
 """`python -m benchmarks.fits`: random cells fitted to limits; counts networks that break one or could be larger.
 
-For each cell and limit: the fitted network keeps to every limit, and one channel more breaks one, or one cell more does
-or lies outside the depths that are tried. Limits on size are checked on real exports, of fewer cells.
+For each cell and limit: the fitted network keeps to every limit, one channel more breaks one, and so does one cell
+more, or it lies outside the depths that are tried. Limits on size are checked on real exports, of fewer cells.
 """
 
 from __future__ import annotations
