@@ -291,3 +291,15 @@ def test_a_published_cell_is_trained_within_a_limit_on_its_real_file(tmp_path: P
     entry = read(tmp_path / "run", "results.json")["found"]
     assert entry["size"] == (tmp_path / "run" / "network.onnx").stat().st_size <= 90_000
     assert entry["latency"]["median_ms"] <= 50
+
+
+def test_what_a_run_will_cost_is_measured_at_the_size_that_the_budget_gives(splits: Splits) -> None:
+    from edgewise.pipeline.estimate import expected_size, typical_genotype
+
+    cells = typical_genotype("darts")
+    assert expected_size(cells, small(), splits, "cifar") is None
+    limited = resolve("pc-darts-gp", sets=(*FREE, "budget.params=20k", "budget.latency_ms=5ms"))
+    size = expected_size(cells, limited, splits, "cifar")
+    assert size is not None
+    candidate = build_candidate("found", cells, limited, splits, stem="cifar", seed=0, size=size)
+    assert 15_000 < candidate.cost.params <= 20_000
