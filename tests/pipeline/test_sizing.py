@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+import torch
 from torch import nn
 
 from edgewise.budget import Budget
@@ -167,3 +168,14 @@ def test_a_limit_on_size_holds_for_the_real_file(limit: dict) -> None:
     wider = build_network(genotype, replace(SPEC, channels=sized.channels + 1, layers=sized.layers))
     assert fitted.measure(network, genotype)["size"] == sized.record()["size"] <= budget.limits["size"]
     assert fitted.measure(wider, genotype)["size"] > budget.limits["size"]
+
+
+def test_fitting_leaves_the_random_numbers_of_a_run_where_they_were(exports: list[int]) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    sizing(Budget(size=150_000)).cells(cells("nb201"), what="cells")
+    sizing(Budget(params=9_000)).hand_made("inverted")
+    sizing(Budget()).hand_made_of(9_000)
+    sizing(Budget()).given(cells("darts"))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert exports

@@ -11,6 +11,7 @@ from torch import nn
 
 from edgewise.budget import FIGURES, MEASURED, Budget, show_figure
 from edgewise.core.errors import ConfigError
+from edgewise.core.seeding import seeded
 from edgewise.data import Splits
 from edgewise.export import Expected, Measured, NetworkFacts, file_size, measure_export, to_metadata
 from edgewise.nn import NetworkSpec, build_network, residual_network_of_size
@@ -139,9 +140,10 @@ class Sizing:
     def hand_made_of(self, params: int) -> Sized:
         """The residual network of about so many weights: within 5 % above or below, where there is one."""
         spec = self.subject.spec
-        near = residual_network_of_size(
-            params, layers=spec.layers, classes=spec.classes, in_channels=spec.in_channels, stem=spec.stem
-        )
+        with seeded(0):
+            near = residual_network_of_size(
+                params, layers=spec.layers, classes=spec.classes, in_channels=spec.in_channels, stem=spec.stem
+            )
         return self._fit_hand_made("hand").at(near.width, len(near.blocks) // 3)
 
     def _fit_hand_made(self, name: str) -> _Fit:
@@ -259,7 +261,8 @@ class _Fit:
         return max(exact, *shares_of(self._exports[channels, layers], limits).values())
 
     def _export(self, channels: int, layers: int) -> None:
-        network = self._build(channels, layers)
+        with seeded(0):  # weights that nobody trains: the run's own draws go on where they were
+            network = self._build(channels, layers)
         measured = self._sizing.export(network, self._genotype)
         self._exports[channels, layers] = measured_record(measured, network, self._sizing.budget)
         self._expected.learn(network, measured)
