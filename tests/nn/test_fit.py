@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping
 
@@ -16,6 +17,8 @@ from edgewise.nn.step_order import best_order
 from edgewise.spaces import Genotype, random_genotype, space
 
 KINDS = ("darts", "nasnet", "nb201")
+# EDGEWISE_CELLS=200 is the run whose figures docs/budgets.md gives.
+CELLS = int(os.environ.get("EDGEWISE_CELLS", "40"))
 # Sides and channels of images, and limits of which each can be met at some width.
 IMAGES = ((32, 3), (28, 1), (64, 3))
 LIMITS: tuple[dict[str, float], ...] = (
@@ -79,8 +82,8 @@ def test_the_fitted_network_meets_all_limits_and_the_next_width_breaks_one(kind)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_200_random_cells_each_is_as_wide_as_its_limits_let_it(kind):
-    for seed in range(200):
+def test_random_cells_are_each_as_wide_as_their_limits_let_them(kind):
+    for seed in range(CELLS):
         limits, image = LIMITS[seed % len(LIMITS)], IMAGES[seed // len(LIMITS) % len(IMAGES)]
         check_widest(cells(kind, seed), limits, image, layers=3 + seed % 2)
 
