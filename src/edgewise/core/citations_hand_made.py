@@ -36,10 +36,11 @@ MLPERF_TINY = Citation(
     "mlperf-tiny",
     """@inproceedings{banbury2021mlperf,
   title = {{MLPerf} Tiny Benchmark},
-  author = {Banbury, Colby and Reddi, Vijay Janapa and Torelli, Peter and Holleman, Jeremy and Jeffries, Nat and
-            Kiraly, Csaba and Montino, Pietro and Kanter, David and Ahmed, Sebastian and Pau, Danilo and Thakker, Urmish
-            and Torrini, Antonio and Warden, Peter and Cordaro, Jay and Di Guglielmo, Giuseppe and Duarte, Javier
-            and Gibellini, Stephen and Parekh, Videet and Tran, Honson and Tran, Nhan and Niu, Wenxu and Xu, Xuesong},
+  author = {Banbury, Colby and Reddi, Vijay Janapa and Torelli, Peter and Holleman, Jeremy and Jeffries, Nat
+            and Kiraly, Csaba and Montino, Pietro and Kanter, David and Ahmed, Sebastian and Pau, Danilo
+            and Thakker, Urmish and Torrini, Antonio and Warden, Peter and Cordaro, Jay
+            and Di Guglielmo, Giuseppe and Duarte, Javier and Gibellini, Stephen and Parekh, Videet
+            and Tran, Honson and Tran, Nhan and Niu, Wenxu and Xu, Xuesong},
   booktitle = {Neural Information Processing Systems, Datasets and Benchmarks Track},
   year = {2021},
   eprint = {2106.07597},
