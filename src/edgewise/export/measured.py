@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import nn
 from edgewise.budget import show_bytes, show_count
 from edgewise.core.errors import ConfigError
 from edgewise.export.latency import Latency, percentiles
-from edgewise.export.onnx_file import convert, session_of
+from edgewise.export.onnx_file import convert, label, session_of
 from edgewise.nn.fit import measure_figures
 
 WARM_UP = 10
@@ -56,7 +57,10 @@ def check_measurable() -> None:
 def measure_export(
     network: nn.Module, *, image_size: int, in_channels: int, metadata: Mapping[str, str] | None = None
 ) -> Measured:
-    """Exports a network with whatever weights it has, and measures the file.
+    """Exports a network with drawn weights, and measures the file.
+
+    Weights that nobody has trained are alike (biases of zero, scales of one), and the converter keeps what is
+    alike once: a file of them would be smaller than the trained network's.
 
     Args:
         network: maps normalised images to logits, as `Classifier` calls it; left as it is.
@@ -67,15 +71,21 @@ def measure_export(
     Raises:
         ExportError: PyTorch can't convert the network.
     """
-    was_training = network.training
-    network.eval()
-    try:
-        model = convert(_Normalised(network, in_channels), image_size=image_size, in_channels=in_channels)
-    finally:
-        network.train(was_training)
-    for key, value in (metadata or {}).items():
-        model.metadata_props.add(key=key, value=value)
+    drawn = _Normalised(_drawn(network), in_channels)
+    model = convert(drawn, image_size=image_size, in_channels=in_channels)
+    label(model, metadata or {})
     return measure_file(model.SerializeToString(), image_size=image_size, in_channels=in_channels)
+
+
+def _drawn(network: nn.Module) -> nn.Module:
+    """A copy for inference, on the CPU, no two of whose tensors are alike."""
+    copied = copy.deepcopy(network).cpu().eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in (*copied.parameters(), *copied.buffers()):
+            if tensor.is_floating_point():
+                tensor.uniform_(0.5, 1.5, generator=generator)
+    return copied
 
 
 def measure_file(content: bytes, *, image_size: int, in_channels: int) -> Measured:
@@ -131,5 +141,6 @@ class _Normalised(nn.Module):
         self.register_buffer("mean", torch.full((channels, 1, 1), 0.5))
         self.register_buffer("std", torch.full((channels, 1, 1), 0.25))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Maps images in 0..1 to logits."""
         return self.network((images - self.mean) / self.std)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -115,15 +115,23 @@ def _compare(content: bytes, classifier: Classifier, seed: int) -> tuple[float, 
 def to_onnx(classifier: Classifier) -> ModelProto:
     """The ONNX model of a classifier on the CPU, with its facts in the metadata, not yet checked."""
     facts = classifier.facts
-    model = convert(_Graph(classifier), image_size=facts.image_size, in_channels=facts.spec.in_channels)
-    return _label(model, facts)
+    model = convert(classifier, image_size=facts.image_size, in_channels=facts.spec.in_channels)
+    return label(model, to_metadata(facts))
 
 
-def convert(module: nn.Module, *, image_size: int, in_channels: int) -> ModelProto:
-    """The ONNX model of a module, its operations in an order that needs little memory.
+class HasLogits(Protocol):
+    """A module whose `logits` are exported; a `Classifier` is one."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Maps images [batch, in_channels, image_size, image_size] to logits."""
+        ...
+
+
+def convert(classifier: HasLogits, *, image_size: int, in_channels: int) -> ModelProto:
+    """The ONNX model of `images` to `logits`, its operations in an order that needs little memory.
 
     Args:
-        module: maps `images` [batch, in_channels, image_size, image_size] to `logits`; on the CPU.
+        classifier: on the CPU.
         image_size: side of the image in pixels.
         in_channels: 3 for RGB, 1 for grey.
 
@@ -134,7 +142,7 @@ def convert(module: nn.Module, *, image_size: int, in_channels: int) -> ModelPro
     try:
         with _silence(), torch.no_grad():
             program = torch.onnx.export(
-                module,
+                _Graph(classifier),
                 (example,),
                 dynamo=True,
                 input_names=["images"],
@@ -158,7 +166,7 @@ def convert(module: nn.Module, *, image_size: int, in_channels: int) -> ModelPro
 class _Graph(nn.Module):
     """What is converted: the classifier without its checks, which depend on the values of the images."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: HasLogits) -> None:
         super().__init__()
         self.classifier = classifier
 
@@ -176,17 +184,18 @@ def _without_notes(model: ModelProto) -> ModelProto:
     return model
 
 
-def _label(model: ModelProto, facts: NetworkFacts) -> ModelProto:
-    """Writes the facts into the model's metadata."""
+def label(model: ModelProto, metadata: Mapping[str, str]) -> ModelProto:
+    """Says in the model who wrote it, what goes in and comes out, and what it carries."""
     import edgewise
 
-    for key, value in to_metadata(facts).items():
+    for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     model.producer_name, model.producer_version = "edgewise", edgewise.__version__
-    channels, size = facts.spec.in_channels, facts.image_size
+    _, channels, size, _ = (dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim)
+    _, classes = (dim.dim_value for dim in model.graph.output[0].type.tensor_type.shape.dim)
     model.doc_string = (
         f"images: float32 [batch, {channels}, {size}, {size}], 0 is black and 1 is white, not normalised; "
-        f"logits: float32 [batch, {facts.spec.classes}], named by class_names in the metadata"
+        f"logits: float32 [batch, {classes}], named by class_names in the metadata"
     )
     return model
 
