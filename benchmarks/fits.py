@@ -14,7 +14,8 @@ import time
 from edgewise.budget import MEASURED, Budget
 from edgewise.core.errors import ConfigError
 from edgewise.nn import NetworkSpec, build_network
-from edgewise.pipeline.sizing import NEAR, Sizing, Subject, shares_of
+from edgewise.pipeline.sized import Subject, shares_of
+from edgewise.pipeline.sizing import NEAR, Sizing
 from edgewise.spaces import Genotype, random_genotype, space
 
 SPACES = ("darts", "nasnet", "nb201")

@@ -102,7 +102,7 @@ BUDGET = [
         "the random network gets another budget than the found one",
         "pipeline/fitting.py",
         "    return sizing.cells(cells_of(",
-        "    sizing = sizing if name == 'found' else replace(sizing, limits={'params': 1e6})\n"
+        "    sizing = sizing if name == 'found' else Sizing(sizing.budget, {'params': 1e6}, sizing.subject)\n"
         "    return sizing.cells(cells_of(",
         RUN + "every_network_of_a_run_keeps_to_the_same_limits",
     ),
@@ -151,7 +151,7 @@ BUDGET = [
     plant(
         "nodes of the exported file stay in the converter's order",
         "export/node_order.py",
-        "for index in best_order(graph) for node",
+        "for index in best_order(_steps(model, groups, sizes)) for node",
         "for index in range(len(groups)) for node",
         EXPORT + "the_order_of_nodes_needs_less_memory_and_computes_the_same",
     ),
@@ -168,5 +168,12 @@ BUDGET = [
         "size=size or None",
         "size=None",
         RUN + "every_query_of_a_black_box_search_is_trained_within_the_budget",
+    ),
+    plant(
+        "a file is measured with weights that nobody has trained",
+        "export/measured.py",
+        "_Normalised(_drawn(network), in_channels)",
+        "_Normalised(network.eval(), in_channels)",
+        RUN + "a_published_cell_is_trained_within_a_limit_on_its_real_file",
     ),
 ]

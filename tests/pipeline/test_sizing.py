@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from edgewise.budget import Budget
+from edgewise.budget import Budget, figures_of
 from edgewise.core.errors import ConfigError
 from edgewise.export import Latency, Measured
 from edgewise.export.expected import stored_values
 from edgewise.nn import NetworkSpec, build_network, count_params, hand_made
-from edgewise.pipeline.sizing import NEAR, Sizing, Subject, figures_of, shares_of
+from edgewise.pipeline.sized import Subject, shares_of
+from edgewise.pipeline.sizing import NEAR, Sizing
 from edgewise.spaces import Genotype, published, random_genotype, space
 
 SPEC = NetworkSpec(channels=16, layers=5, classes=10)

@@ -92,3 +92,38 @@ def show_figure(name: str, value: float) -> str:
     if name == "latency_ms":
         return f"{value:.3g} ms"
     return show_bytes(value) if name in ("size", "ram") else show_count(value)
+
+
+TITLES = {
+    **{"params": "parameters", "macs": "multiply-adds", "size": "size", "ram": "RAM"},
+    "latency_ms": "latency",
+}
+"""What people call each figure of a network."""
+
+
+def figures_of(entry: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a network by the names of a budget; what is not known is left out.
+
+    Args:
+        entry: as results.json keeps it.
+    """
+    latency = entry.get("latency")
+    values = {**entry, **({"latency_ms": latency.get("median_ms")} if latency else {})}
+    return {name: values[name] for name in TITLES if values.get(name) is not None}
+
+
+def show_used(name: str, value: float, used: Mapping[str, float], *, digits: int = 1) -> str:
+    """A figure for people, with the share of its limit where it has one: 78,120 (99.3%).
+
+    Args:
+        name: see `show_figure`.
+        value: see `show_figure`.
+        used: shares, by the names of the limits.
+        digits: of the share, behind the point.
+    """
+    return show_figure(name, value) + (f" ({used[name]:.{digits}%})" if name in used else "")
+
+
+def show_limits(limits: Mapping[str, float]) -> str:
+    """Limits for people: parameters 80,000, RAM 64.0 kB."""
+    return ", ".join(f"{TITLES.get(name, name)} {show_figure(name, value)}" for name, value in limits.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from edgewise.budget.amounts import Bytes, Count, Milliseconds, show_figure
+from edgewise.budget.amounts import Bytes, Count, Milliseconds, show_figure, show_limits
 from edgewise.budget.devices import Device, find_device
 from edgewise.core.errors import ConfigError
 
@@ -62,13 +62,10 @@ class Budget:
 
     def sentence(self) -> str:
         """The limits in words."""
-        words = {
-            **{"params": "parameters", "macs": "multiply-adds", "size": "size", "ram": "RAM"},
-            "latency_ms": "latency",
-        }
-        limits = ", ".join(f"{words[name]} {show_figure(name, value)}" for name, value in self.limits.items())
         counted = "one byte a value (int8)" if self.int8 else "four bytes a value (float32)"
-        return f"at most {limits}; {counted}" + (f"; device {self.device}" if self.device else "")
+        return f"at most {show_limits(self.limits)}; {counted}" + (
+            f"; device {self.device}" if self.device else ""
+        )
 
 
 def for_device(name: str, **limits: Any) -> Budget:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from torch import nn
 
@@ -56,6 +57,7 @@ class Expected:
         self._value_bytes = value_bytes
         self._shape = {"image_size": image_size, "in_channels": in_channels}
         self._exports: list[_Export] = []
+        self._guesses: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
 
     def learn(self, network: nn.Module, measured: Measured) -> None:
         """Notes an export."""
@@ -84,7 +86,10 @@ class Expected:
         )
 
     def _guess(self, network: nn.Module) -> float:
-        return _MS * _modules(network) + _MS_PER_MILLION * measure_cost(network, **self._shape).macs / 1e6
+        if network not in self._guesses:
+            macs = measure_cost(network, **self._shape).macs
+            self._guesses[network] = _MS * _modules(network) + _MS_PER_MILLION * macs / 1e6
+        return self._guesses[network]
 
 
 def _modules(network: nn.Module) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -25,51 +26,46 @@ def order_nodes(model: ModelProto) -> None:
     Args:
         model: a graph with one input, its shapes known.
     """
-    groups = _groups(model)
-    graph = _steps(model, groups)
-    nodes = [node for index in best_order(graph) for node in groups[index]]
+    sizes = _activation_sizes(model)
+    if model.graph.output[0].name not in sizes:  # cells of zeros: no image changes the logits
+        return
+    # What no image changes (shapes, weights that are spread over a batch) comes first and needs nothing of it.
+    fixed = [node for node in model.graph.node if node.output[0] not in sizes]
+    groups = _groups(model, sizes)
+    nodes = fixed + [node for index in best_order(_steps(model, groups, sizes)) for node in groups[index]]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
 
 
-def _groups(model: ModelProto) -> list[list[NodeProto]]:
-    """Nodes that stay together: a node, and those behind it that are done with it."""
-    fixed = {initializer.name for initializer in model.graph.initializer}
-    readers: dict[str, int] = {}
-    for node in model.graph.node:
-        for name in node.input:
-            readers[name] = readers.get(name, 0) + 1
+def _groups(model: ModelProto, sizes: dict[str, int]) -> list[list[NodeProto]]:
+    """Nodes that stay together: one that makes an activation, and those behind it that are done with it."""
+    moving = [(node, [name for name in node.input if name in sizes]) for node in model.graph.node]
+    readers = Counter(name for _, names in moving for name in set(names))
     groups: list[list[NodeProto]] = []
     group_of: dict[str, int] = {}
-    for node in model.graph.node:
-        moving = [name for name in node.input if name and name not in fixed]
-        joins = (
-            node.op_type in _FUSED
-            and len(moving) == 1
-            and readers[moving[0]] == 1
-            and moving[0] in group_of
-            and groups[group_of[moving[0]]][-1].output[0] == moving[0]
-        )
-        index = group_of[moving[0]] if joins else len(groups)
-        if not joins:
+    for node, names in moving:
+        if node.output[0] not in sizes:
+            continue
+        index = group_of.get(names[0], len(groups))
+        behind = index < len(groups) and groups[index][-1].output[0] == names[0]
+        if not (node.op_type in _FUSED and behind and readers[names[0]] == 1):
+            index = len(groups)
             groups.append([])
         groups[index].append(node)
         group_of |= dict.fromkeys(node.output, index)
     return groups
 
 
-def _steps(model: ModelProto, groups: list[list[NodeProto]]) -> Graph:
+def _steps(model: ModelProto, groups: list[list[NodeProto]], sizes: dict[str, int]) -> Graph:
     """A step for each group; the input is buffer 0."""
-    sizes = _activation_sizes(model)
     (image,) = (value.name for value in model.graph.input)
-    made = {name: index + 1 for index, group in enumerate(groups) for node in group for name in node.output}
+    made = {image: 0} | {name: at + 1 for at, group in enumerate(groups) for node in group for name in node.output}
     steps = []
     for index, group in enumerate(groups):
-        inner = {name for node in group for name in node.output}
-        names = [name for node in group for name in node.input if name not in inner]
-        reads = tuple(dict.fromkeys(made.get(name, 0) for name in names if name in made or name == image))
+        names = [name for name in group[0].input if name in made]
+        reads = tuple(dict.fromkeys(made[name] for name in names))
         steps.append(Step(group[0].op_type, reads, index + 1))
-    outputs = [max(sizes.get(node.output[0], 0) for node in group) for group in groups]
+    outputs = [max(sizes[node.output[0]] for node in group) for group in groups]
     return Graph(tuple(steps), (sizes[image], *outputs), made[model.graph.output[0].name])
 
 

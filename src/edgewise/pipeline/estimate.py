@@ -12,9 +12,9 @@ from edgewise.core.progress import Progress
 from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.fit import MemoryEstimate, half_of, peak_of, room_bytes
-from edgewise.pipeline.networks import build_candidate, network_spec
+from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.settings import Settings
-from edgewise.pipeline.sizing import Sizing, Subject
+from edgewise.pipeline.sizing import Sizing
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, published
 from edgewise.train import TrainTask
@@ -126,8 +126,8 @@ def expected_size(cells: Genotype, settings: Settings, splits: Splits, stem: Ste
     limits = {name: limit for name, limit in settings.budget.limits.items() if name in EXACT}
     if not limits:
         return None
-    spec = replace(network_spec(settings, splits, stem), auxiliary=False)
-    sized = Sizing(settings.budget, limits, Subject.of(spec, splits)).cells(cells, what="a typical network")
+    sizing = Sizing.of(settings, splits, stem=stem, budget=settings.budget, limits=limits)
+    sized = sizing.cells(cells, what="a typical network")
     return {"channels": sized.channels, "layers": sized.layers}
 
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgewise.budget import FIGURES, MEASURED, Budget, find_device, show_figure, within_device
+from edgewise.budget import FIGURES, TITLES, Budget, figures_of, show_used
 from edgewise.core import folder as files
 from edgewise.core.errors import ConfigError
 from edgewise.core.folder import RunFolder
-from edgewise.core.settings import build, dump
+from edgewise.core.settings import build
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import DataSettings, load
-from edgewise.export import check_measurable
 from edgewise.nn import HAND_MADE, NetworkSpec, choose_stem
 from edgewise.nn.hand_made import ALIASES
-from edgewise.pipeline.sizing import Sized, Sizing, Subject, figures_of, shares_of
-from edgewise.pipeline.summary import HEADS
+from edgewise.pipeline.budgets import with_budget
+from edgewise.pipeline.sized import Sized, Subject, shares_of
+from edgewise.pipeline.sizing import Sizing
 from edgewise.spaces import Genotype, name_genotype, read_genotype
 
 CIFAR = {"classes": 10, "image_size": 32, "channels": 3}
@@ -51,17 +51,12 @@ def fit_budget(sets: Sequence[str]) -> Budget:
     Raises:
         ConfigError: there is no limit, one is malformed, or size and latency can't be measured here.
     """
-    table = apply_sets(dump(Budget()), Budget, [text.removeprefix("budget.") for text in sets])
-    device = table.pop("device", "none")
-    budget = build(Budget, table)
-    if device != "none":
-        budget = within_device(budget, find_device(device))
+    table = apply_sets({}, Budget, [text.removeprefix("budget.") for text in sets])
+    budget = build(Budget, with_budget({"budget": table})["budget"])
     if not budget.limits:
         raise ConfigError(
             "no limit is stated: give --max-params, --max-macs, --max-size, --max-ram, --max-latency or --for"
         )
-    if any(name in budget.limits for name in MEASURED):
-        check_measurable()
     return budget
 
 
@@ -146,14 +141,9 @@ def fit_table(fits: Sequence[Fit], limits: dict[str, float]) -> tuple[tuple[str,
         size = "does not fit"
         if fit.sized is not None:
             size = f"{fit.sized.channels} x {fit.sized.layers}{' a stage' if fit.hand_made else ''}"
-        cells = (
-            show_figure(name, entry[name]) + (f" ({fit.used[name]:.1%})" if name in fit.used else "")
-            if name in entry
-            else "-"
-            for name in known
-        )
+        cells = (show_used(name, entry[name], fit.used) if name in entry else "-" for name in known)
         rows.append((fit.name, size, *cells))
-    return ("network", "C x cells", *(HEADS[name] for name in known)), rows
+    return ("network", "C x cells", *(TITLES[name] for name in known)), rows
 
 
 def fit_derived(run: Path, genotype: Genotype, sets: Sequence[str]) -> str:
@@ -175,8 +165,5 @@ def fit_derived(run: Path, genotype: Genotype, sets: Sequence[str]) -> str:
     if fit.sized is None:
         raise ConfigError(fit.failure)
     figures = figures_of(fit.sized.record())
-    shown = ", ".join(
-        f"{HEADS[name]} {show_figure(name, value)}" + (f" ({fit.used[name]:.1%})" if name in fit.used else "")
-        for name, value in figures.items()
-    )
+    shown = ", ".join(f"{TITLES[name]} {show_used(name, value, fit.used)}" for name, value in figures.items())
     return f"{budget.sentence()}: {fit.sized.channels} channels, {fit.sized.layers} cells; {shown}"

@@ -5,22 +5,17 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from edgewise.budget import Budget, show_figure
+from edgewise.budget import TITLES, Budget, figures_of, show_limits, show_used
 from edgewise.core import folder as files
 from edgewise.core.errors import ConfigError, RunError
 from edgewise.export import measure_file
-from edgewise.nn import HAND_MADE, NetworkSpec
+from edgewise.nn import HAND_MADE
 from edgewise.pipeline.context import Context
-from edgewise.pipeline.networks import cells_of, network_spec
-from edgewise.pipeline.sizing import Sized, Sizing, Subject, figures_of, measured_record, shares_of
-
-LONG = {
-    **{"params": "parameters", "macs": "multiply-adds", "size": "size", "ram": "RAM"},
-    "latency_ms": "latency",
-}
+from edgewise.pipeline.networks import cells_of
+from edgewise.pipeline.sized import Sized, measured_record, shares_of
+from edgewise.pipeline.sizing import Sizing
 
 
 def budget_facts(budget: Budget) -> dict[str, Any]:
@@ -42,11 +37,12 @@ def budget_sentence(run: Mapping[str, Any]) -> str:
     budget = run.get("budget")
     if budget is None or not budget["limits"]:
         return ""
-    limits = ", ".join(f"{LONG[name]} {show_figure(name, value)}" for name, value in budget["limits"].items())
-    whose = " (the found network's)" if budget["from"] == "found" else ""
+    limits = show_limits(budget["limits"])
+    if budget["from"] == "found":
+        return f"of about as many weights as the found network ({limits})"
     counted = "; int8: one byte a value" if budget["int8"] else ""
     device = f"; {budget['device']}" if budget["device"] else ""
-    return f"each of at most {limits}{whose}{counted}{device}"
+    return f"each of at most {limits}{counted}{device}"
 
 
 def fit(context: Context) -> None:
@@ -102,23 +98,17 @@ def _size(name: str, context: Context) -> Sized:
 
 def sizing_of(context: Context) -> Sizing:
     """What fits the networks of a run."""
-    spec = plain_spec(context)
-    return Sizing(context.settings.budget, _limits(context), Subject.of(spec, context.splits))
+    settings = context.settings
+    return Sizing.of(settings, context.splits, stem=context.stem, budget=settings.budget, limits=_limits(context))
 
 
-def plain_spec(context: Context) -> NetworkSpec:
-    """The recipe's size, for this run's images, without an auxiliary head."""
-    return replace(network_spec(context.settings, context.splits, context.stem), auxiliary=False)
-
-
-def _sentence(name: str, sized: Sized, limits: dict[str, float]) -> str:
+def _sentence(network: str, sized: Sized, limits: dict[str, float]) -> str:
     entry = sized.record()
-    used, figures = shares_of(entry, limits), figures_of(entry)
+    used = shares_of(entry, limits)
     parts = [
-        f"{LONG[figure]} {show_figure(figure, value)}" + (f" ({used[figure]:.0%})" if figure in used else "")
-        for figure, value in figures.items()
+        f"{TITLES[name]} {show_used(name, value, used, digits=0)}" for name, value in figures_of(entry).items()
     ]
-    depth = "blocks a stage" if name in HAND_MADE else "cells"
+    depth = "blocks a stage" if network in HAND_MADE else "cells"
     return f"{sized.channels} channels, {sized.layers} {depth}; {', '.join(parts)}"
 
 

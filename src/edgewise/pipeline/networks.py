@@ -88,9 +88,9 @@ def build_candidate(
     """
     streams = Streams(seed)
     spec = network_spec(recipe, splits, stem)
-    if size is not None:
-        spec = replace(spec, channels=size["channels"], layers=max(3, size["layers"]))
     genotype = None if name in HAND_MADE else cells_of(name, found, seed)
+    if size is not None and genotype is not None:
+        spec = replace(spec, channels=size["channels"], layers=size["layers"])
     with seeded(streams.integer(f"weights of {name}")):
         if genotype is not None:
             network: nn.Module = build_network(genotype, spec)

@@ -16,7 +16,7 @@ from edgewise.nn import HAND_MADE, StemName, SupernetSpec, build_network, build_
 from edgewise.pipeline.estimate import typical_genotype
 from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.settings import Settings
-from edgewise.pipeline.sizing import Sizing, Subject
+from edgewise.pipeline.sizing import Sizing
 from edgewise.spaces import CellSpace, Genotype, random_genotype, space, validate
 from edgewise.spaces.genotype import SKIPS
 
@@ -72,18 +72,19 @@ def check_sizes(
 
 
 def _check_budget(settings: Settings, splits: Splits, *, stem: StemName, genotype: Genotype | None) -> None:
-    """Fits what is known before the search: given cells, hand-made networks, and cells that need least of all."""
+    """Asks whether the smallest of what is known before the search fits: cells and hand-made networks."""
     limits = {name: limit for name, limit in settings.budget.limits.items() if name in EXACT}
     if not limits:
         return
-    spec = replace(network_spec(settings, splits, stem), auxiliary=False)
-    sizing = Sizing(settings.budget, limits, Subject.of(spec, splits))
+    sizing = Sizing.of(settings, splits, stem=stem, budget=settings.budget, limits=limits)
     cells = genotype or least_genotype(space(settings.space))
     if cells is not None:
-        sizing.cells(cells, what="a network of the given cells" if genotype else "even a network of skips alone")
+        sizing.check_cells(
+            cells, what="a network of the given cells" if genotype else "even a network of skips alone"
+        )
     for name in settings.compare if genotype is None else ():
         if name in HAND_MADE:
-            sizing.hand_made(name)
+            sizing.check_hand_made(name)
 
 
 def least_genotype(space: CellSpace) -> Genotype | None:

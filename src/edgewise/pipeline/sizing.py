@@ -2,105 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
-from edgewise.budget import FIGURES, MEASURED, Budget, show_figure
+from edgewise.budget import FIGURES, MEASURED, Budget, show_figure, show_limits
 from edgewise.core.errors import ConfigError
 from edgewise.core.seeding import seeded
 from edgewise.data import Splits
-from edgewise.export import Expected, Measured, NetworkFacts, file_size, measure_export, to_metadata
-from edgewise.nn import NetworkSpec, build_network, residual_network_of_size
+from edgewise.export import Expected, Measured, measure_export
+from edgewise.methods import Recipe
+from edgewise.nn import StemName, build_network, residual_network_of_size
 from edgewise.nn.fit import Fitted, Fitting, largest_width
 from edgewise.nn.hand_made import hand_made
+from edgewise.pipeline.networks import network_spec
+from edgewise.pipeline.sized import Sized, Subject, measured_record, shares_of
 from edgewise.spaces import Genotype
 
 # Cells that are tried beside the recipe's number of them, the nearest first.
 NEAR = (0, -1, 1, -2, 2, 3)
 FEWEST = 3
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the exported files say of the images and classes.
-
-    Args:
-        spec: classes, channels and stem; C and cells to begin with.
-        image_size: side of the images in pixels.
-        class_names: in the order of the logits.
-        mean: per channel.
-        std: per channel.
-    """
-
-    spec: NetworkSpec
-    image_size: int
-    class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def of(cls, spec: NetworkSpec, splits: Splits) -> Subject:
-        """The images of a run."""
-        normal = splits.normalisation
-        return cls(spec, splits.image_size, splits.class_names, normal.mean, normal.std)
-
-    def metadata(self, genotype: Genotype | None, spec: NetworkSpec) -> dict[str, str]:
-        """What an exported network carries with it."""
-        if genotype is not None:
-            plain = replace(spec, auxiliary=False)
-            return to_metadata(
-                NetworkFacts(genotype, plain, self.class_names, self.mean, self.std, self.image_size)
-            )
-        return {"class_names": json.dumps(self.class_names), "image_size": str(self.image_size)}
-
-
-@dataclass(frozen=True)
-class Sized:
-    """A network's size and what it needs.
-
-    Args:
-        channels: C, or the width of a hand-made network.
-        layers: cells, or blocks a stage.
-        params: see `Budget`.
-        macs: see `Budget`.
-        ram: see `Budget`.
-        measured: size and latency as results.json keeps them; empty where nothing was exported.
-    """
-
-    channels: int
-    layers: int
-    params: int
-    macs: int
-    ram: int
-    measured: Mapping[str, Any] = field(default_factory=dict)
-
-    def record(self) -> dict[str, Any]:
-        """As results.json keeps it."""
-        own = {name: getattr(self, name) for name in ("channels", "layers", "params", "macs", "ram")}
-        return own | dict(self.measured)
-
-
-def measured_record(measured: Measured, network: nn.Module, budget: Budget) -> dict[str, Any]:
-    """Size and latency as results.json keeps them; with int8 the size counts a byte a weight."""
-    size = file_size(measured, network, budget.element_bytes)
-    return {"size": size, "latency": asdict(measured.latency) | {"threads": measured.threads}}
-
-
-def figures_of(entry: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of an entry of results.json, by the names of a budget; what was not measured is left out."""
-    latency = entry.get("latency")
-    values = {**entry, **({"latency_ms": latency["median_ms"]} if latency else {})}
-    return {name: values[name] for name in FIGURES if values.get(name) is not None}
-
-
-def shares_of(entry: Mapping[str, Any], limits: Mapping[str, float]) -> dict[str, float]:
-    """The share of each limit that an entry of results.json uses."""
-    figures = figures_of(entry)
-    return {name: figures[name] / limit for name, limit in limits.items() if name in figures}
 
 
 @dataclass(frozen=True)
@@ -117,6 +40,23 @@ class Sizing:
     limits: Mapping[str, float]
     subject: Subject
 
+    @classmethod
+    def of(
+        cls, recipe: Recipe, splits: Splits, *, stem: StemName, budget: Budget, limits: Mapping[str, float]
+    ) -> Sizing:
+        """What fits the networks of a recipe for a run's images.
+
+        Args:
+            recipe: says C and cells to begin with.
+            splits: the images.
+            stem: of the networks.
+            budget: see `Sizing`.
+            limits: see `Sizing`.
+        """
+        normal, spec = splits.normalisation, replace(network_spec(recipe, splits, stem), auxiliary=False)
+        subject = Subject(spec, splits.image_size, splits.class_names, normal.mean, normal.std)
+        return cls(budget, limits, subject)
+
     def cells(self, genotype: Genotype, *, what: str) -> Sized:
         """The largest network of given cells.
 
@@ -127,15 +67,19 @@ class Sizing:
         Raises:
             ConfigError: even the narrowest network breaks a limit; says which, with its figures.
         """
-        wanted, deepens = self.subject.spec.layers, self.budget.fit_layers
-        depths = [wanted + more for more in (NEAR if deepens else (0,)) if wanted + more >= FEWEST]
-        shallower = range(min(depths) - 1, FEWEST - 1, -1) if deepens else ()
-        return self._fit(genotype, what).sized(depths, shallower)
+        return self._fit(genotype, what).sized()
 
     def hand_made(self, name: str) -> Sized:
         """The largest hand-made network of a kind; see `cells`."""
-        depths = hand_made(name).depths(self.subject.spec.layers)
-        return self._fit_hand_made(name).sized(depths, range(min(depths) - 1, 0, -1))
+        return self._fit_hand_made(name).sized()
+
+    def check_cells(self, genotype: Genotype, *, what: str) -> None:
+        """Raises ConfigError, as `cells` does, if even their smallest network breaks a counted limit."""
+        self._fit(genotype, what).check()
+
+    def check_hand_made(self, name: str) -> None:
+        """Raises ConfigError, as `hand_made` does, if even the smallest breaks a counted limit."""
+        self._fit_hand_made(name).check()
 
     def hand_made_of(self, params: int) -> Sized:
         """The residual network of about so many weights: within 5 % above or below, where there is one."""
@@ -145,14 +89,6 @@ class Sizing:
                 params, layers=spec.layers, classes=spec.classes, in_channels=spec.in_channels, stem=spec.stem
             )
         return self._fit_hand_made("hand").at(near.width, len(near.blocks) // 3)
-
-    def _fit_hand_made(self, name: str) -> _Fit:
-        kind = hand_made(name)
-
-        def build(width: int, blocks: int) -> nn.Module:
-            return kind.build(width, blocks, self.subject.spec)
-
-        return _Fit(self, build, None, f"the {kind.title}")
 
     def given(self, genotype: Genotype) -> Sized:
         """The figures of the network whose size is that of the subject's spec."""
@@ -173,29 +109,50 @@ class Sizing:
             metadata=self.subject.metadata(genotype, spec),
         )
 
-    @property
-    def limits_sentence(self) -> str:
-        """The limits in words."""
-        return ", ".join(f"{name} {show_figure(name, limit)}" for name, limit in self.limits.items())
-
     def _fit(self, genotype: Genotype, what: str) -> _Fit:
         def build(channels: int, layers: int) -> nn.Module:
             spec = replace(self.subject.spec, channels=channels, layers=layers, auxiliary=False)
             return build_network(genotype, spec)
 
-        return _Fit(self, build, genotype, what)
+        wanted, deepens = self.subject.spec.layers, self.budget.fit_layers
+        depths = [wanted + more for more in (NEAR if deepens else (0,)) if wanted + more >= FEWEST]
+        return _Fit(self, build, genotype, what, depths, FEWEST if deepens else min(depths))
+
+    def _fit_hand_made(self, name: str) -> _Fit:
+        kind = hand_made(name)
+
+        def build(width: int, blocks: int) -> nn.Module:
+            return kind.build(width, blocks, self.subject.spec)
+
+        return _Fit(self, build, None, f"the {kind.title}", kind.depths(self.subject.spec.layers), 1)
 
 
 class _Fit:
-    """The search for one network's size. Exports correct what is expected of sizes that were not exported."""
+    """The search for one network's size. Exports correct what is expected of sizes that were not exported.
+
+    Args:
+        sizing: the limits.
+        build: makes the network of a size.
+        genotype: its cells; None for a hand-made network.
+        what: what messages call it.
+        depths: numbers of cells to choose from, the preferred one first.
+        shallowest: the fewest that are tried where none of these fits.
+    """
 
     def __init__(
-        self, sizing: Sizing, build: Callable[[int, int], nn.Module], genotype: Genotype | None, what: str
+        self,
+        sizing: Sizing,
+        build: Callable[[int, int], nn.Module],
+        genotype: Genotype | None,
+        what: str,
+        depths: Sequence[int],
+        shallowest: int,
     ) -> None:
         self._sizing = sizing
         self._build = build
         self._genotype = genotype
         self._what = what
+        self._depths, self._shallowest = depths, shallowest
         subject, value_bytes = sizing.subject, sizing.budget.element_bytes
         self._expected = Expected(
             value_bytes=value_bytes, image_size=subject.image_size, in_channels=subject.spec.in_channels
@@ -216,30 +173,34 @@ class _Fit:
         measured = self._exports.get((channels, layers), {})
         return Sized(channels, layers, figures.params, figures.macs, figures.ram, measured)
 
-    def sized(self, depths: Sequence[int], shallower: Sequence[int]) -> Sized:
-        """The largest size of these depths that meets every limit, or of the first shallower one that has any.
+    def sized(self) -> Sized:
+        """The largest size that meets every limit, of the depths or, where none of them fits, of a shallower one.
 
         Raises:
             ConfigError: there is none.
         """
-        start = self._sizing.subject.spec.channels
-        found = self._fitting.best(depths, start=start)
+        found = self._fitting.best(self._depths, start=self._sizing.subject.spec.channels)
         if any(name in self._sizing.limits for name in MEASURED):
-            found = self._measured(depths, found)
-        for layers in sorted({*depths, *shallower}, reverse=True) if found is None else ():
+            found = self._measured(found)
+        for layers in range(max(self._depths), self._shallowest - 1, -1) if found is None else ():
             found = found or self._widest(layers, self._fitting.least)
         if found is None:
-            raise ConfigError(self._too_small(min([*depths, *shallower])))
+            raise ConfigError(self._too_small())
         return self.at(found.channels, found.layers)
 
-    def _measured(self, depths: Sequence[int], expected: Fitted | None) -> Fitted | None:
+    def check(self) -> None:
+        """Raises ConfigError if even the smallest size breaks a limit that is counted."""
+        if self._fitting.share(self._fitting.least, self._shallowest, exact=True) > 1:
+            raise ConfigError(self._too_small())
+
+    def _measured(self, expected: Fitted | None) -> Fitted | None:
         """Exports what is expected to be the largest, chooses the depth anew, and finds its width by exports."""
-        first = (expected.channels, expected.layers) if expected else (self._fitting.least, depths[0])
+        first = (expected.channels, expected.layers) if expected else (self._fitting.least, self._depths[0])
         self._export(*first)
-        expected = self._fitting.best(depths, start=first[0])
+        expected = self._fitting.best(self._depths, start=first[0])
         channels, layers = (expected.channels, expected.layers) if expected else first
         found = self._widest(layers, channels)
-        while found is not None and found.layers + 1 in depths:
+        while found is not None and found.layers + 1 in self._depths:
             if self._share(found.channels, found.layers + 1) > 1:
                 break
             found = self._widest(found.layers + 1, found.channels)
@@ -267,8 +228,9 @@ class _Fit:
         self._exports[channels, layers] = measured_record(measured, network, self._sizing.budget)
         self._expected.learn(network, measured)
 
-    def _too_small(self, layers: int) -> str:
-        limits, narrowest = self._sizing.limits, self._fitting.at(self._fitting.least, layers)
+    def _too_small(self) -> str:
+        limits, layers = self._sizing.limits, self._shallowest
+        narrowest = self._fitting.at(self._fitting.least, layers)
         values = self.at(narrowest.channels, layers).record()
         values |= {name: narrowest.used[name] * limits[name] for name in narrowest.used}
         figures = ", ".join(f"{name} {show_figure(name, values[name])}" for name in FIGURES if name in values)
@@ -278,6 +240,6 @@ class _Fit:
         return (
             f"{self._what} fits the budget at no size: the smallest, {narrowest.channels} channels and {layers} "
             f"{'cells' if self._genotype else 'blocks a stage'}, needs {figures}{guess}, and the limits are "
-            f"{self._sizing.limits_sentence} (broken: {broken}): raise what is broken, or choose smaller images "
+            f"{show_limits(limits)} (broken: {broken}): raise what is broken, or choose smaller images "
             "(--image-size) or one byte a value (--int8)"
         )

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgewise.budget import FIGURES, show_figure
+from edgewise.budget import FIGURES, TITLES, figures_of, show_used
 from edgewise.nn import HAND_MADE
-from edgewise.pipeline.sizing import figures_of
 from edgewise.report import NAMES
 from edgewise.report.numbers import interval
-
-HEADS = {
-    **{"params": "parameters", "macs": "multiply-adds", "size": "size", "ram": "RAM"},
-    "latency_ms": "latency",
-}
 
 
 def summary_columns(results: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
@@ -23,7 +17,7 @@ def summary_columns(results: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]
     Args:
         results: the content of results.json; figures that no network has get no column.
     """
-    known = (HEADS[name] for name in _known(results))
+    known = (TITLES[name] for name in _known(results))
     return ("network", "C x cells", *known, "test accuracy", "95 %", "training")
 
 
@@ -64,7 +58,5 @@ def _size(name: str, entry: Mapping[str, Any]) -> str:
 
 
 def _figure(figure: str, entry: Mapping[str, Any]) -> str:
-    figures, used = figures_of(entry), entry.get("used", {})
-    if figure not in figures:
-        return "-"
-    return show_figure(figure, figures[figure]) + (f" ({used[figure]:.0%})" if figure in used else "")
+    figures = figures_of(entry)
+    return show_used(figure, figures[figure], entry.get("used", {}), digits=0) if figure in figures else "-"

@@ -20,9 +20,10 @@ from edgewise.data import Augment, Splits, load
 from edgewise.methods import Recipe
 from edgewise.nn import choose_stem
 from edgewise.pipeline.explore_settings import ExploreSettings
-from edgewise.pipeline.networks import build_candidate, network_spec
+from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.scores import Stopped
-from edgewise.pipeline.sizing import Sizing, Subject, shares_of
+from edgewise.pipeline.sized import shares_of
+from edgewise.pipeline.sizing import Sizing
 from edgewise.pipeline.speed import wants_kernels
 from edgewise.spaces import Genotype
 from edgewise.train import TrainTask, evaluate
@@ -78,11 +79,10 @@ class Trainer:
         """
         if not self._budget.limits:
             return {}
-        spec = network_spec(self._recipe, self._splits, choose_stem(self._splits.image_size))
-        subject = Subject.of(replace(spec, auxiliary=False), self._splits)
-        sized = Sizing(self._budget, self._budget.limits, subject).cells(genotype, what="the network of a query")
-        entry = sized.record()
-        return entry | {"used": shares_of(entry, self._budget.limits)}
+        limits, stem = self._budget.limits, choose_stem(self._splits.image_size)
+        sizing = Sizing.of(self._recipe, self._splits, stem=stem, budget=self._budget, limits=limits)
+        entry = sizing.cells(genotype, what="the network of a query").record()
+        return entry | {"used": shares_of(entry, limits)}
 
     def score(self, genotype: Genotype, stop: Stop) -> float:
         """Accuracy on the arch split after a training on the weights split.

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgewise.budget import show_figure
+from edgewise.budget import TITLES, figures_of, show_figure, show_limits, show_used
 from edgewise.report.figures import Figure, plot_text, rounded
 from edgewise.report.names import network_names, short_names
 from edgewise.report.numbers import interval, percent
 from edgewise.report.record import RunRecord
 from edgewise.report.tables import NARROW, Table
 
-TITLES = {
-    **{"params": "parameters", "macs": "multiply-adds", "size": "size", "ram": "RAM"},
-    "latency_ms": "latency",
-}
 UNITS = {
     **{"params": "parameters", "macs": "multiply-adds", "size": "bytes of the exported file"},
     "latency_ms": "milliseconds for an image",
@@ -28,30 +24,16 @@ _WIDE = 10
 HEIGHT = 320
 
 
-def figure_of(entry: Mapping[str, Any], name: str) -> float | None:
-    """A figure of a network by the name of its limit; None where it is not known.
-
-    Args:
-        entry: the network's entry of results.json.
-        name: "params", "macs", "size", "ram" or "latency_ms".
-    """
-    if name == "latency_ms":
-        return entry.get("latency", {}).get("median_ms")
-    return entry.get(name)
-
-
 def budget_sentences(record: RunRecord) -> list[str]:
     """What the limits are, and how figures were measured; empty for a run without a budget."""
     budget = record.run.get("budget")
     if not budget:
         return []
-    limits = ", ".join(
-        f"{TITLES.get(name, name)} {show_figure(name, value)}" for name, value in budget["limits"].items()
-    )
+    limits = show_limits(budget["limits"])
     device = f" ({budget['device']})" if budget.get("device") else ""
     whose = f"Each network is the largest of its kind within the limits{device}: {limits}."
     if budget.get("from") == "found":
-        whose = f"No limit was stated: the others get the number of weights of the first network ({limits})."
+        whose = f"No limit was stated: the others have about as many weights as the first network ({limits})."
     int8 = budget.get("int8")
     counted = "one byte a value (int8)" if int8 else "four bytes a value (float32)"
     size = "the exported float32 file’s, less three bytes a weight" if int8 else "the exported file’s"
@@ -103,10 +85,8 @@ def _depth(entry: Mapping[str, Any]) -> str:
 
 
 def _shown(entry: Mapping[str, Any], name: str) -> str:
-    value, used = figure_of(entry, name), entry.get("used", {})
-    if value is None:
-        return "–"
-    return show_figure(name, value) + (f" ({used[name]:.1%})" if name in used else "")
+    value = figures_of(entry).get(name)
+    return "–" if value is None else show_used(name, value, entry.get("used", {}))
 
 
 def budget_figures(record: RunRecord) -> list[Figure]:
@@ -117,9 +97,9 @@ def budget_figures(record: RunRecord) -> list[Figure]:
 
 def _scatter(record: RunRecord, name: str) -> Figure:
     short, data, words = short_names(record.run), [], []
-    values = [value for entry in record.results.values() if (value := figure_of(entry, name))]
+    values = [value for entry in record.results.values() if (value := figures_of(entry).get(name))]
     for network, entry in record.results.items():
-        value = figure_of(entry, name)
+        value = figures_of(entry).get(name)
         if not value:
             continue
         low, high = interval(entry["top1"], entry["test_images"])

@@ -1,0 +1,81 @@
+"""What a network of a run was made for, how large it is, and what it needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from torch import nn
+
+from edgewise.budget import Budget, figures_of
+from edgewise.export import Measured, NetworkFacts, file_size, to_metadata
+from edgewise.nn import NetworkSpec
+from edgewise.spaces import Genotype
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the exported files say of the images and classes.
+
+    Args:
+        spec: classes, channels and stem; C and cells to begin with.
+        image_size: side of the images in pixels.
+        class_names: in the order of the logits.
+        mean: per channel.
+        std: per channel.
+    """
+
+    spec: NetworkSpec
+    image_size: int
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def metadata(self, genotype: Genotype | None, spec: NetworkSpec) -> dict[str, str]:
+        """What an exported network carries with it."""
+        if genotype is not None:
+            plain = replace(spec, auxiliary=False)
+            return to_metadata(
+                NetworkFacts(genotype, plain, self.class_names, self.mean, self.std, self.image_size)
+            )
+        return {"class_names": json.dumps(self.class_names), "image_size": str(self.image_size)}
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A network's size and what it needs.
+
+    Args:
+        channels: C, or the width of a hand-made network.
+        layers: cells, or blocks a stage.
+        params: see `Budget`.
+        macs: see `Budget`.
+        ram: see `Budget`.
+        measured: size and latency as results.json keeps them; empty where nothing was exported.
+    """
+
+    channels: int
+    layers: int
+    params: int
+    macs: int
+    ram: int
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """As results.json keeps it."""
+        own = {name: getattr(self, name) for name in ("channels", "layers", "params", "macs", "ram")}
+        return own | dict(self.measured)
+
+
+def measured_record(measured: Measured, network: nn.Module, budget: Budget) -> dict[str, Any]:
+    """Size and latency as results.json keeps them; with int8 the size counts a byte a weight."""
+    size = file_size(measured, network, budget.element_bytes)
+    return {"size": size, "latency": asdict(measured.latency) | {"threads": measured.threads}}
+
+
+def shares_of(entry: Mapping[str, Any], limits: Mapping[str, float]) -> dict[str, float]:
+    """The share of each limit that an entry of results.json uses."""
+    figures = figures_of(entry)
+    return {name: figures[name] / limit for name, limit in limits.items() if name in figures}
