@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgewise.core.interrupt import StopRequest
+from edgewise.core.interrupt import StopRequest, remember_interrupts
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -89,3 +89,25 @@ def test_a_thread_that_may_set_no_handlers_can_use_it_and_is_never_asked_to_stop
     thread.start()
     thread.join()
     assert found == [False]
+
+
+def test_a_ctrl_c_that_others_swallowed_stops_what_begins_later(heard: list[int]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    remember_interrupts()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    with StopRequest() as stop:
+        assert stop.requested
+
+
+def test_without_a_ctrl_c_what_begins_later_goes_on(heard: list[int]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    remember_interrupts()
+    with StopRequest() as stop:
+        assert not stop.requested
+
+
+def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it(heard: list[int]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    remember_interrupts()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -12,6 +12,7 @@ import typer
 from edgewise.cli import benchmark, examples, explore, lists, runs, saved, sizes, study
 from edgewise.cli.options import SpacesInHelp
 from edgewise.core.errors import ConfigError, EdgewiseError
+from edgewise.core.interrupt import Interrupted, remember_interrupts
 from edgewise.core.launch import fell_apart, launched
 from edgewise.core.text import printable
 
@@ -112,6 +113,7 @@ def _show_news() -> None:
 
 def main() -> None:
     """Runs the command line; exits with 0, 1 for an error that was explained, or 130 after Ctrl-C."""
+    remember_interrupts()
     _show_news()
     code = _run()
     if code:
@@ -127,7 +129,6 @@ def _run() -> int | str | None:
     except SystemExit as ended:
         return ended.code
     except EdgewiseError as error:
-        from edgewise.core.interrupt import Interrupted
         from edgewise.core.processes import Followed
 
         stopped = isinstance(error, Interrupted)

@@ -23,11 +23,37 @@ class Stop(Protocol):
         ...
 
 
+class RememberedInterrupt:
+    """A handler of SIGINT that raises KeyboardInterrupt and remembers it.
+
+    What raises in the middle of an import, a callback or a finalizer may be caught by code that takes it for a
+    failure of its own: a ``StopRequest`` that begins later asks for the stop all the same.
+    """
+
+    def __init__(self) -> None:
+        self.heard = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Remembers the signal.
+
+        Raises:
+            KeyboardInterrupt: always.
+        """
+        self.heard = True
+        raise KeyboardInterrupt
+
+
+def remember_interrupts() -> None:
+    """Takes the place of Python's own handler of SIGINT, where it is in force: a shell may have it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, RememberedInterrupt())
+
+
 class StopRequest:
     """Turns the first SIGINT or SIGTERM into a request that the loop honours between two steps.
 
-    A second signal does what it always did. Outside the main thread, where Python allows no handlers, it never
-    asks for a stop.
+    A second signal does what it always did; one that ``RememberedInterrupt`` heard before counts as the first.
+    Outside the main thread, where Python allows no handlers, it never asks for a stop.
 
     Args:
         patient: later signals do nothing: a launcher of several processes passes on what the terminal has sent to
@@ -42,7 +68,9 @@ class StopRequest:
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+                self._before[number] = before = signal.signal(number, self._note)
+                if isinstance(before, RememberedInterrupt) and before.heard:
+                    self.requested = True
         return self
 
     def __exit__(
