@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from edgewise.core.interrupt import StopRequest, remember_interrupts
+from edgewise.core.interrupt import StopRequest, listen_early
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -93,7 +96,7 @@ def test_a_thread_that_may_set_no_handlers_can_use_it_and_is_never_asked_to_stop
 
 def test_a_ctrl_c_that_others_swallowed_stops_what_begins_later(heard: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    remember_interrupts()
+    listen_early()
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
     with StopRequest() as stop:
@@ -102,12 +105,25 @@ def test_a_ctrl_c_that_others_swallowed_stops_what_begins_later(heard: list[int]
 
 def test_without_a_ctrl_c_what_begins_later_goes_on(heard: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    remember_interrupts()
+    listen_early()
     with StopRequest() as stop:
         assert not stop.requested
 
 
 def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it(heard: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    remember_interrupts()
+    listen_early()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_ctrl_c_in_an_import_ends_the_process_at_once(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept KeyboardInterrupt:\n    pass\n"
+    )
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from edgewise.core.interrupt import listen_early; listen_early()\n"
+        "import slow; print('went on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")

@@ -12,7 +12,7 @@ import typer
 from edgewise.cli import benchmark, examples, explore, lists, runs, saved, sizes, study
 from edgewise.cli.options import SpacesInHelp
 from edgewise.core.errors import ConfigError, EdgewiseError
-from edgewise.core.interrupt import Interrupted, remember_interrupts
+from edgewise.core.interrupt import Interrupted, listen_early
 from edgewise.core.launch import fell_apart, launched
 from edgewise.core.text import printable
 
@@ -113,7 +113,7 @@ def _show_news() -> None:
 
 def main() -> None:
     """Runs the command line; exits with 0, 1 for an error that was explained, or 130 after Ctrl-C."""
-    remember_interrupts()
+    listen_early()
     _show_news()
     code = _run()
     if code:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -23,36 +24,49 @@ class Stop(Protocol):
         ...
 
 
-class RememberedInterrupt:
-    """A handler of SIGINT that raises KeyboardInterrupt and remembers it.
+class EarlyInterrupt:
+    """A handler of SIGINT for the time before anything listens: raises KeyboardInterrupt, or ends the process.
 
-    What raises in the middle of an import, a callback or a finalizer may be caught by code that takes it for a
-    failure of its own: a ``StopRequest`` that begins later asks for the stop all the same.
+    An exception in the middle of an import may abort the process (compiled modules), come out as another error,
+    or be swallowed. So an interrupted import ends the process at once, with code 130; files are what they would
+    be after SIGKILL. Everywhere else KeyboardInterrupt is raised and remembered: where others swallow it, a
+    ``StopRequest`` that begins later asks for the stop all the same.
     """
 
     def __init__(self) -> None:
         self.heard = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Remembers the signal.
+        """Hears the signal.
 
         Raises:
-            KeyboardInterrupt: always.
+            KeyboardInterrupt: outside of imports.
         """
         self.heard = True
+        if _imports(frame):
+            os.write(2, b"stopped\n")
+            os._exit(130)
         raise KeyboardInterrupt
 
 
-def remember_interrupts() -> None:
+def listen_early() -> None:
     """Takes the place of Python's own handler of SIGINT, where it is in force: a shell may have it ignored."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, RememberedInterrupt())
+        signal.signal(signal.SIGINT, EarlyInterrupt())
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class StopRequest:
     """Turns the first SIGINT or SIGTERM into a request that the loop honours between two steps.
 
-    A second signal does what it always did; one that ``RememberedInterrupt`` heard before counts as the first.
+    A second signal does what it always did; one that ``EarlyInterrupt`` heard before counts as the first.
     Outside the main thread, where Python allows no handlers, it never asks for a stop.
 
     Args:
@@ -69,7 +83,7 @@ class StopRequest:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = before = signal.signal(number, self._note)
-                if isinstance(before, RememberedInterrupt) and before.heard:
+                if isinstance(before, EarlyInterrupt) and before.heard:
                     self.requested = True
         return self
 
