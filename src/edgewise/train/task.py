@@ -13,7 +13,7 @@ from edgewise.core.errors import DivergedError
 from edgewise.core.memory import explaining_memory
 from edgewise.core.optimiser import sgd
 from edgewise.core.streams import Streams
-from edgewise.data import Augment, Batches, Splits
+from edgewise.data import Augment, Batches, Images, Splits
 from edgewise.methods import TrainSettings
 from edgewise.methods.schedule import cosine
 from edgewise.nn import DropPath, synchronise, use_engine
@@ -24,7 +24,7 @@ LARGEST_LOSS = 50.0
 
 
 class TrainTask:
-    """Trains one network on all training images; the last weights are the result.
+    """Trains one network; the last weights are the result.
 
     Networks that are trained with the same seed see the same images in the same order.
 
@@ -37,6 +37,7 @@ class TrainTask:
         seed: the seed of every random stream of the training.
         compute: device and precision.
         title: what lines and errors call the training; by default it says the network's name.
+        images: what it is trained on; all training images unless given.
 
     Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.
     """
@@ -52,6 +53,7 @@ class TrainTask:
         seed: int,
         compute: Compute,
         title: str = "",
+        images: Images | None = None,
     ) -> None:
         self.name = name
         self.phase = f"train:{name}"
@@ -62,7 +64,7 @@ class TrainTask:
         self.streams = Streams(seed)
         self.network = synchronise(network.to(compute.device), compute.processes)
         use_engine(self.network, "plain" if compute.compiles else settings.engine)
-        images = splits.train
+        images = splits.train if images is None else images
         batch_size = min(settings.batch_size, len(images))
         self._forward = TrainingPass(self.network, compute, batch_size=batch_size, drops=settings.drop_path > 0)
         self.batches = Batches(
