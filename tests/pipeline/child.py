@@ -1,6 +1,6 @@
 """A run in a process of its own that says where it is before every phase and after every step, to be killed there.
 
-python -m tests.pipeline.child start|resume FOLDER
+python -m tests.pipeline.child start|resume FOLDER [A.B=V ...]
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def announced(phase: str, context: Context) -> None:
     run_phase(phase, context)
 
 
-def main(action: str, folder: Path) -> None:
+def main(action: str, folder: Path, *sets: str) -> None:
     vars(RUN)["run_phase"] = announced
     watch = Watch(step=lambda *now: say("step", *now), line=say)
     if action == "start":
-        start(small(), folder, options=options(checkpoint_seconds=CHECKPOINT_SECONDS), progress=watch)
+        start(small(*sets), folder, options=options(checkpoint_seconds=CHECKPOINT_SECONDS), progress=watch)
     else:
         resume(folder, progress=watch)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from edgewise.core.errors import ConfigError
@@ -22,7 +24,7 @@ def test_every_rung_has_an_epoch_of_its_own_and_the_last_ends_with_the_last(rung
     epochs = [rung.epochs for rung in Halving(rungs=rungs, keep=keep, epochs=8).plan()]
     assert len(epochs) == rungs
     assert epochs[0] >= 1
-    assert all(later > earlier for earlier, later in zip(epochs, epochs[1:], strict=False))
+    assert all(later > earlier for earlier, later in itertools.pairwise(epochs))
     assert epochs[-1] == 8
 
 

@@ -1,4 +1,4 @@
-"""The selection: survivors train on, the weaker go out, test images are never read, a resumed one ends the same."""
+"""The selection: survivors train on, the weaker go out, no test image is read, a resumed one ends the same."""
 
 from __future__ import annotations
 

@@ -22,6 +22,9 @@ TRACE = "trace.jsonl"
 TIMINGS = "timings.jsonl"
 CHECKPOINT = "checkpoint.pt"
 GENOTYPE = "genotype.json"
+SEARCHED = "searched.json"
+"""The search's own cells, where a selection put others in their place."""
+SELECTION = "selection.json"
 SUPERNET = "supernet.safetensors"
 NETWORK = "network.safetensors"
 ONNX = "network.onnx"
@@ -30,7 +33,20 @@ REPORT = "report.html"
 TENSORBOARD = "tensorboard"
 LOCK = ".lock"
 # The checkpoint goes first when a run is cleared away: what is left of a half-cleared run must not be resumed.
-_CONTENTS = (CHECKPOINT, TRACE, TIMINGS, RESULTS, GENOTYPE, SUPERNET, NETWORK, ONNX, REPORT, RECIPE)
+_CONTENTS = (
+    CHECKPOINT,
+    TRACE,
+    TIMINGS,
+    RESULTS,
+    GENOTYPE,
+    SEARCHED,
+    SELECTION,
+    SUPERNET,
+    NETWORK,
+    ONNX,
+    REPORT,
+    RECIPE,
+)
 
 
 class RunFolder:

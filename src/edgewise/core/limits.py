@@ -13,6 +13,7 @@ MOST_CHANNELS = 16_384
 MOST_LAYERS = 250
 MOST_PIXELS = 16_384
 MOST_TIMES = 10_000
+MOST_CANDIDATES = 1_000
 MOST_QUERIES = 10_000_000
 MOST_RUNS = 100_000
 MOST_WORKERS = 1_024
@@ -31,6 +32,8 @@ Pixels = Annotated[int, Ge(0), Le(MOST_PIXELS)]
 Times = Annotated[int, Ge(1), Le(MOST_TIMES)]
 """How often something small is done: steps, passes, members of a batch or population, units of a layer."""
 TimesOrNone = Annotated[int, Ge(0), Le(MOST_TIMES)]
+Candidates = Annotated[int, Ge(0), Le(MOST_CANDIDATES)]
+"""How many networks of a kind take part in a selection; may be 0."""
 Queries = Annotated[int, Ge(1), Le(MOST_QUERIES)]
 Seed = Annotated[int, Ge(-MOST_SEED), Le(MOST_SEED)]
 Few = MaxLen(100)

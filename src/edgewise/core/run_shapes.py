@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Required
 
 from typing_extensions import TypedDict
 
@@ -46,6 +46,11 @@ class _Latency(TypedDict):
     threads: int
 
 
+class _Won(TypedDict):
+    name: str
+    kind: str
+
+
 class _Phase(TypedDict, total=False):
     seconds: Number
     peak_memory_bytes: int
@@ -73,6 +78,7 @@ class Run(TypedDict, total=False):
     budget: _Budget
     fitted: dict[str, _Fitted]
     unfit: dict[str, str]
+    won: _Won
     started: str
     finished: str
     data: _Data
@@ -112,6 +118,36 @@ class _Result(TypedDict, total=False):
     used: dict[str, Number]
 
 
+class _Contender(TypedDict, total=False):
+    name: Required[str]
+    kind: Required[str]
+    genotype: Required[dict[str, Any] | None]
+    channels: Required[int]
+    layers: Required[int]
+    params: Required[int]
+    macs: Required[int]
+    ram: Required[int]
+    size: int
+    latency: _Latency
+
+
+class _Out(TypedDict):
+    rung: int
+    place: int | None
+    reason: str
+
+
+class _Selection(TypedDict, total=False):
+    candidates: Required[list[_Contender]]
+    unfit: Required[dict[str, str]]
+    winner: str
+    order: list[str]
+    out: dict[str, _Out]
+    epochs: dict[str, int]
+    images: dict[str, int]
+    seconds: dict[str, Number]
+
+
 class _Explored(TypedDict, total=False):
     strategy: str
     queries: int
@@ -129,7 +165,7 @@ def fault(name: str, value: Any) -> str:
     """What is wrong with the content of a run's JSON file; empty where nothing is.
 
     Args:
-        name: "run.json" or "results.json"; nothing is known of others.
+        name: "run.json", "results.json" or "selection.json"; nothing is known of others.
         value: the content.
     """
     from pydantic import ValidationError
@@ -137,7 +173,7 @@ def fault(name: str, value: Any) -> str:
     if name == "results.json" and isinstance(value, dict):
         shape: Any = _Explored if "strategy" in value else dict[str, _Result]
     else:
-        shape = {"run.json": Run, "results.json": dict[str, Any]}.get(name)
+        shape = {"run.json": Run, "results.json": dict[str, Any], "selection.json": _Selection}.get(name)
     if shape is None:
         return ""
     try:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from edgewise.core.errors import DataError
 from edgewise.export.facts import NetworkFacts
-from edgewise.nn.build import AnyNetwork
 from edgewise.spaces.genotype import Genotype
 
 # Resizing and decoding leave the range by rounding; 0..255 by mistake leaves it by much more.
@@ -25,7 +24,7 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: AnyNetwork, facts: NetworkFacts) -> None:
+    def __init__(self, network: nn.Module, facts: NetworkFacts) -> None:
         super().__init__()
         self.network = network
         self.facts = facts
@@ -38,8 +37,8 @@ class Classifier(nn.Module):
         return self.facts.class_names
 
     @property
-    def genotype(self) -> Genotype:
-        """The network's cells."""
+    def genotype(self) -> Genotype | None:
+        """The network's cells; None for a network made by hand."""
         return self.facts.genotype
 
     def forward(self, images: Tensor) -> Tensor:

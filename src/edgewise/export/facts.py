@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from edgewise.core.errors import EdgewiseError, ExportError, RunError
 from edgewise.core.settings import build
+from edgewise.nn.hand_made import HAND_MADE
 from edgewise.nn.network import NetworkSpec
 from edgewise.spaces.genotype import Genotype
 
@@ -21,26 +22,32 @@ class NetworkFacts:
     """What a trained network is and what its inputs and outputs mean.
 
     Args:
-        genotype: its cells.
-        spec: its size.
+        genotype: its cells; None for a network made by hand.
+        spec: its size; see `spec_of_hand_made` for a network made by hand.
         class_names: the names of the logits, in order.
         mean: per channel, subtracted from images whose black is 0 and white is 1.
         std: per channel, in the same unit; what is left is divided by it.
         image_size: side of the images in pixels.
+        hand_made: which of `HAND_MADE` it is; empty for a network of cells.
 
     Raises:
         ExportError: the facts contradict each other.
     """
 
-    genotype: Genotype
+    genotype: Genotype | None
     spec: NetworkSpec
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     image_size: int
+    hand_made: str = ""
 
     def __post_init__(self) -> None:
         faults = []
+        if (self.genotype is None) == (not self.hand_made):
+            faults.append("a network has either a genotype or the name of a hand-made one")
+        if self.hand_made and self.hand_made not in HAND_MADE:
+            faults.append(f"no hand-made network is called {self.hand_made!r}")
         if len(self.class_names) != self.spec.classes:
             faults.append(f"{len(self.class_names)} class names for {self.spec.classes} classes")
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -58,7 +65,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class _Stored:
-    """All facts but the genotype, which has a reader of its own."""
+    """The facts that every network has."""
 
     spec: NetworkSpec
     class_names: tuple[str, ...]
@@ -78,8 +85,11 @@ def to_metadata(facts: NetworkFacts) -> dict[str, str]:
 
     values = asdict(_Stored(facts.spec, facts.class_names, facts.mean, facts.std, facts.image_size))
     texts = {key: json.dumps(values[key], allow_nan=False) for key in _KEYS}
-    genotype = json.dumps(facts.genotype.to_dict())
-    return {"format": FORMAT, "edgewise": edgewise.__version__, "genotype": genotype, **texts}
+    if facts.genotype is None:
+        own = {"hand_made": facts.hand_made}
+    else:
+        own = {"genotype": json.dumps(facts.genotype.to_dict())}
+    return {"format": FORMAT, "edgewise": edgewise.__version__, **own, **texts}
 
 
 def from_metadata(metadata: Mapping[str, str], *, where: str) -> NetworkFacts:
@@ -102,13 +112,22 @@ def from_metadata(metadata: Mapping[str, str], *, where: str) -> NetworkFacts:
         raise RunError(
             f"{where}: the format is {found!r}, this version reads {FORMAT!r}: use the edgewise that wrote it"
         )
-    missing = [key for key in ("genotype", *_KEYS) if key not in metadata]
+    own = "hand_made" if "hand_made" in metadata else "genotype"
+    missing = [key for key in (own, *_KEYS) if key not in metadata]
     if missing:
         raise RunError(f"{where} is damaged: its metadata lack {', '.join(missing)}; export the network anew")
     try:
-        genotype = Genotype.from_json(metadata["genotype"], where="genotype")
+        genotype = None if own == "hand_made" else Genotype.from_json(metadata[own], where="genotype")
         stored = build(_Stored, {key: json.loads(metadata[key]) for key in _KEYS})
-        return NetworkFacts(genotype, stored.spec, stored.class_names, stored.mean, stored.std, stored.image_size)
+        return NetworkFacts(
+            genotype,
+            stored.spec,
+            stored.class_names,
+            stored.mean,
+            stored.std,
+            stored.image_size,
+            metadata.get("hand_made", ""),
+        )
     except (EdgewiseError, ValueError) as error:
         raise RunError(
             f"{where} is damaged: its metadata can't be read ({error}); export the network anew"

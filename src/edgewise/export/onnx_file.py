@@ -19,7 +19,6 @@ from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, to_metadata
 from edgewise.export.node_order import order_nodes
 from edgewise.export.weights import empty_network, fill, inference_weights
-from edgewise.nn.build import AnyNetwork
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -45,10 +44,11 @@ class OnnxCheck:
     batches: tuple[int, ...]
 
 
-def export_onnx(network: AnyNetwork, facts: NetworkFacts, path: Path | str, *, seed: int = 0) -> OnnxCheck:
+def export_onnx(network: nn.Module, facts: NetworkFacts, path: Path | str, *, seed: int = 0) -> OnnxCheck:
     """Writes a network as ONNX: float32 `images` [batch, C, H, W] in 0..1 to `logits` [batch, classes].
 
-    The normalisation is part of the graph; class names, mean, std, image size and genotype are in the metadata.
+    The normalisation is part of the graph; class names, mean, std, image size and genotype (or which hand-made
+    network it is) are in the metadata.
 
     Args:
         network: the network; left as it is.

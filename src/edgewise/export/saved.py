@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgewise.core import folder as files
 from edgewise.core.atomic import write_bytes
@@ -20,11 +20,10 @@ from edgewise.core.text import readable
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, from_metadata, to_metadata
 from edgewise.export.weights import empty_network, fill, inference_weights, misfits
-from edgewise.nn.build import AnyNetwork
 from edgewise.spaces.genotype import Genotype
 
 
-def save_network(path: Path | str, network: AnyNetwork, facts: NetworkFacts) -> None:
+def save_network(path: Path | str, network: nn.Module, facts: NetworkFacts) -> None:
     """Writes a network for inference: equal networks give equal files, byte for byte.
 
     Args:
@@ -56,7 +55,7 @@ def load_network(where: Path | str) -> Classifier:
     if not path.is_file():
         raise RunError(_missing(where, in_folder=in_folder))
     facts, weights = _read(path)
-    if in_folder:
+    if in_folder and facts.genotype is not None:
         _compare_genotype(where / files.GENOTYPE, path, facts.genotype)
     try:
         network = empty_network(facts)

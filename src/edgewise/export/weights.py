@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgewise.core.errors import ExportError
 from edgewise.export.facts import NetworkFacts
 from edgewise.nn.build import AnyNetwork, build_network
+from edgewise.nn.hand_made import build_hand_made
 from edgewise.nn.network import NetworkSpec
 
 _SHOWN = 3
 AUXILIARY = "auxiliary."
 
 
-def inference_weights(network: AnyNetwork, facts: NetworkFacts) -> dict[str, Tensor]:
+def inference_weights(network: nn.Module, facts: NetworkFacts) -> dict[str, Tensor]:
     """The weights and statistics of a network on the CPU, without those of the auxiliary head.
 
     Args:
@@ -28,7 +29,10 @@ def inference_weights(network: AnyNetwork, facts: NetworkFacts) -> dict[str, Ten
         ExportError: the facts are another network's.
     """
     # Compared as values: some stems differ in a stride alone, and weights don't show that.
-    if network.genotype != facts.genotype or _plain(network.spec) != _plain(facts.spec):
+    # A network made by hand says nothing of itself; its weights have to fit.
+    if isinstance(network, AnyNetwork) and (
+        network.genotype != facts.genotype or _plain(network.spec) != _plain(facts.spec)
+    ):
         genotypes = "agree" if network.genotype == facts.genotype else "differ"
         raise ExportError(
             "the facts are another network's: pass network.genotype and network.spec (the network: "
@@ -52,16 +56,18 @@ def _plain(spec: NetworkSpec) -> NetworkSpec:
     return replace(spec, auxiliary=False)
 
 
-def empty_network(facts: NetworkFacts) -> AnyNetwork:
+def empty_network(facts: NetworkFacts) -> nn.Module:
     """The network without its auxiliary head, its weights not yet there (on the meta device).
 
     Nothing is drawn: loading a network leaves every random stream where it was.
     """
     with torch.device("meta"):
+        if facts.genotype is None:
+            return build_hand_made(facts.hand_made, facts.spec).float()
         return build_network(facts.genotype, _plain(facts.spec)).float()
 
 
-def misfits(network: AnyNetwork, weights: Mapping[str, Tensor]) -> list[str]:
+def misfits(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
     """In what `weights` differ from the weights that the network needs; empty if they fit."""
     wanted = network.state_dict()
     faults = []
@@ -77,7 +83,7 @@ def misfits(network: AnyNetwork, weights: Mapping[str, Tensor]) -> list[str]:
     return faults[: _SHOWN + 1] + (["..."] if len(faults) > _SHOWN + 1 else [])
 
 
-def fill(network: AnyNetwork, weights: Mapping[str, Tensor]) -> AnyNetwork:
+def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     """The `empty_network` with its weights, ready for inference; the tensors are taken over, not copied."""
     network.load_state_dict(weights, assign=True)
     return network.eval()

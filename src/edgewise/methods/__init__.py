@@ -3,7 +3,7 @@
 from edgewise.methods.arch import ArchParameters, softmax_into_nodes
 from edgewise.methods.cite import citations
 from edgewise.methods.conflicts import CONFLICT_COSINE, ConflictMeter
-from edgewise.methods.derivation import Derivation, SkipLimit, TopEdges, derive
+from edgewise.methods.derivation import Derivation, SkipLimit, TopEdges, derive, sample_genotype
 from edgewise.methods.eigenvalue import Eigenvalue, hessian_product, largest_eigenvalue
 from edgewise.methods.gradient import ArchGradient, ArchProblem, FirstOrder
 from edgewise.methods.gumbel import GumbelHard
@@ -97,6 +97,7 @@ __all__ = [
     "hessian_product",
     "largest_eigenvalue",
     "recipe",
+    "sample_genotype",
     "softmax_into_nodes",
     "strongest",
     "with_projection",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,6 +88,39 @@ class SkipLimit:
 
 
 Derivation = TopEdges | SkipLimit
+
+
+def sample_genotype(
+    space: CellSpace,
+    strengths: Mapping[str, Tensor],
+    derivation: Derivation,
+    generator: torch.Generator,
+    *,
+    source: str | None = None,
+) -> Genotype:
+    """Draws cells from a mixture: what is strong comes often, what is weak seldom.
+
+    Every strength is multiplied by exp(g), g a standard Gumbel variable, and the cells are derived from what comes
+    out: so each edge's primitive is drawn with the mixture's shares (of those that can be derived), and the edges
+    of a node by their strengths.
+
+    Args:
+        space: the space.
+        strengths: [edges, primitives] for each cell type; what is 0 is never drawn while anything else is there.
+        derivation: the rule.
+        generator: draws, on the CPU.
+        source: where the genotype comes from; written into it.
+
+    Source: the Gumbel-max trick; drawing without replacement, Kool et al. 2019.
+    """
+    cells = {}
+    for name, values in strengths.items():
+        uniform = torch.rand(values.shape, generator=generator, dtype=torch.float64)
+        # Standard exponential variables: 1 / e is exp(g), and it is never infinite or 0.
+        exponential = -torch.log1p(-uniform)
+        drawn = values.double() / exponential.clamp(min=1e-300)
+        cells[name] = derivation.cell(drawn, space, name)
+    return Genotype(space.name, cells, source)
 
 
 def derive(

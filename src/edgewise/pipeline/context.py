@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import Settings
-from edgewise.report import are_given
+from edgewise.report import are_given, short_names
 from edgewise.spaces import Genotype
 
 
@@ -42,6 +43,44 @@ class Context:
             self.folder.read_text(files.GENOTYPE), where=str(self.folder.file(files.GENOTYPE))
         )
 
+    def searched(self) -> Genotype:
+        """The search's own cells, whatever a selection chose."""
+        name = files.SEARCHED if self.folder.has(files.SEARCHED) else files.GENOTYPE
+        return Genotype.from_json(self.folder.read_text(name), where=str(self.folder.file(name)))
+
+    def selection(self) -> dict[str, Any] | None:
+        """The content of selection.json; None where nothing is selected."""
+        return self.folder.read_json(files.SELECTION) if self.folder.has(files.SELECTION) else None
+
+    def winner(self) -> Mapping[str, Any] | None:
+        """The candidate that won, as selection.json tells it; None without a selection, or before its end."""
+        selection = self.selection()
+        if selection is None or "winner" not in selection:
+            return None
+        return next(one for one in selection["candidates"] if one["name"] == selection["winner"])
+
+    def contender(self, name: str) -> Mapping[str, Any] | None:
+        """The candidate of the selection that stands behind the name of a network of the run, if there is one.
+
+        Args:
+            name: "found" is the winner, "searched" the search's cells, "random" the best random candidate.
+        """
+        selection = self.selection()
+        if selection is None or "winner" not in selection:
+            return None
+        if name == "found":
+            return self.winner()
+        kind = {"searched": "last", "random": "random"}.get(name, "hand")
+        mine = [
+            one for one in ranked(selection) if one["kind"] == kind and (kind != "hand" or one["name"] == name)
+        ]
+        return mine[0] if mine else None
+
+    def is_winner(self, name: str) -> bool:
+        """Whether a network to compare with is the winner of the selection itself."""
+        contender, winner = self.contender(name), self.winner()
+        return name != "found" and winner is not None and contender is not None and contender == winner
+
     def results(self) -> dict[str, Any]:
         """The content of results.json; empty while there is none."""
         return self.folder.read_json(files.RESULTS) if self.folder.has(files.RESULTS) else {}
@@ -52,6 +91,22 @@ class Context:
 
     def candidate(self, name: str) -> Candidate:
         """One of the run's networks, with its start weights."""
+        return self.build(name, self.sizes().get(name), self.contender(name))
+
+    def build(
+        self, name: str, size: Mapping[str, Any] | None, contender: Mapping[str, Any] | None = None
+    ) -> Candidate:
+        """A network of a size with its start weights, which follow from the seed and its name.
+
+        Args:
+            name: of the network.
+            size: see `build_candidate`.
+            contender: the candidate of the selection that it is made of, if it is one.
+        """
+        design: Genotype | str | None = self.searched() if name == "searched" else None
+        if contender is not None:
+            data = contender["genotype"]
+            design = contender["name"] if data is None else Genotype.from_dict(data, where=files.SELECTION)
         return build_candidate(
             name,
             self.genotype(),
@@ -59,9 +114,29 @@ class Context:
             self.splits,
             stem=self.stem,
             seed=self.seed,
-            size=self.sizes().get(name),
+            size=size,
+            design=design,
         )
 
     def called(self, name: str) -> str:
         """What lines call a network: cells that were given were not found."""
-        return "given" if name == "found" and are_given(self.folder.read_run()) else name
+        run = self.folder.read_run()
+        return short_names(run)[name] if name == "found" and (are_given(run) or "won" in run) else name
+
+
+def ranked(selection: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The candidates of a finished selection, the best first: those that stayed longer before those that went out.
+
+    Args:
+        selection: the content of selection.json.
+    """
+    order, out = selection["order"], selection["out"]
+
+    def place(entry: Mapping[str, Any]) -> tuple[float, ...]:
+        name = entry["name"]
+        if name in order:
+            return (0, order.index(name))
+        gone = out[name]
+        return (1, -gone["rung"], math.inf if gone["place"] is None else gone["place"])
+
+    return sorted(selection["candidates"], key=place)

@@ -52,7 +52,8 @@ def fit(context: Context) -> None:
         return
     began = time.perf_counter()
     for name in context.networks:
-        if name not in context.sizes() and name not in context.folder.read_run().get("unfit", {}):
+        fitted = name in context.sizes() or name in context.folder.read_run().get("unfit", {})
+        if not fitted and not context.is_winner(name):
             sized = _sized(name, context)
             if sized is None:
                 continue
@@ -87,13 +88,23 @@ def _size(name: str, context: Context) -> Sized:
         sized = sizing.given(found)
         if len(context.networks) == 1:  # there is none to compare with
             return sized
-        context.folder.update_run({"budget": {"limits": {"params": sized.params}}})
+        note_found_limit(sized, context)
         return sized
+    contender = context.contender(name)
+    if contender is not None:
+        return Sized.of(contender)
+    if name == "searched":
+        return sizing.cells(context.searched(), what="the search's cells")
     if name == "hand" and context.folder.read_run()["budget"]["from"] == "found":
         return sizing.hand_made_of(int(sizing.limits["params"]))
     if name in HAND_MADE:
         return sizing.hand_made(name)
     return sizing.cells(cells_of(name, found, context.seed), what=f"the {context.called(name)} cells")
+
+
+def note_found_limit(found: Sized, context: Context) -> None:
+    """Makes the weights of the found network the limit of all others, where none was stated."""
+    context.folder.update_run({"budget": {"limits": {"params": found.params}}})
 
 
 def sizing_of(context: Context) -> Sizing:

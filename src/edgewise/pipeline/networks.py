@@ -23,6 +23,7 @@ from edgewise.nn import (
     measure_cost,
     residual_network_of_size,
 )
+from edgewise.nn.hand_made import build_hand_made, spec_of_hand_made
 from edgewise.spaces import Genotype, random_genotype, space
 
 
@@ -35,12 +36,16 @@ class Candidate:
         network: the module.
         genotype: its cells; None for a network made by hand.
         cost: of one image, without an auxiliary head.
+        spec: its size; see `spec_of_hand_made` for a network made by hand.
+        hand_made: which of `HAND_MADE` it is; empty for a network of cells.
     """
 
     name: str
     network: nn.Module
     genotype: Genotype | None
     cost: Cost
+    spec: NetworkSpec
+    hand_made: str = ""
 
     def record(self) -> dict[str, Any]:
         """What is known before the training."""
@@ -73,6 +78,7 @@ def build_candidate(
     stem: StemName,
     seed: int,
     size: Mapping[str, int] | None = None,
+    design: Genotype | str | None = None,
 ) -> Candidate:
     """Builds the found network, a random one of the same space, or a hand-made one.
 
@@ -85,17 +91,21 @@ def build_candidate(
         seed: of the start weights and of the random cell.
         size: `channels` and `layers` that were fitted. Without it, as in runs that version 0.1 began, a random
             network has the recipe's, and a hand-made one about as many weights as the found one.
+        design: its cells, or one of `HAND_MADE`, where the name does not say that.
     """
     streams = Streams(seed)
     spec = network_spec(recipe, splits, stem)
-    genotype = None if name in HAND_MADE else cells_of(name, found, seed)
+    if design is None:
+        design = name if name in HAND_MADE else cells_of(name, found, seed)
+    genotype = design if isinstance(design, Genotype) else None
     if size is not None and genotype is not None:
         spec = replace(spec, channels=size["channels"], layers=size["layers"])
     with seeded(streams.integer(f"weights of {name}")):
         if genotype is not None:
             network: nn.Module = build_network(genotype, spec)
         elif size is not None:
-            network = HAND_MADE[name].build(size["channels"], size["layers"], spec)
+            spec = spec_of_hand_made(size["channels"], size["layers"], spec)
+            network = build_hand_made(str(design), spec)
         else:
             network = residual_network_of_size(
                 measure_size(found, spec),
@@ -105,7 +115,7 @@ def build_candidate(
                 stem=stem,
             )
     cost = measure_cost(network, image_size=splits.image_size, in_channels=splits.channels)
-    return Candidate(name, network, genotype, cost)
+    return Candidate(name, network, genotype, cost, spec, "" if genotype is not None else str(design))
 
 
 def cells_of(name: str, found: Genotype, seed: int) -> Genotype:

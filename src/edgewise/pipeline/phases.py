@@ -9,17 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import save
-from torch import nn
 
 from edgewise.core import folder as files
 from edgewise.core.errors import DivergedError, RunError
 from edgewise.core.provenance import now
 from edgewise.data import Splits
 from edgewise.export import NetworkFacts, export_onnx, load_network, save_network
-from edgewise.nn import AnyNetwork
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import fit, measure
 from edgewise.pipeline.networks import Candidate
+from edgewise.pipeline.selecting import candidates, select
 from edgewise.pipeline.settings import NETWORKS
 from edgewise.report import write_report
 from edgewise.search import SearchTask
@@ -27,17 +26,27 @@ from edgewise.spaces import cell_name, describe_cell
 from edgewise.train import TrainTask, evaluate
 
 PHASES: dict[str, tuple[str, ...]] = {
-    "run": ("search", "fit", *(f"train:{name}" for name in NETWORKS), "export", "report"),
+    "run": ("search", "candidates", "select", "fit", *(f"train:{name}" for name in NETWORKS), "export", "report"),
     "search": ("search", "report"),
     "train": ("fit", "train:found", "export", "report"),
 }
 
 
-def wanted_phases(command: str, compare: Sequence[str]) -> list[str]:
-    """The phases of a command, without the comparisons that nobody asked for."""
+SELECTS = ("candidates", "select", "train:searched")
+
+
+def wanted_phases(command: str, compare: Sequence[str], *, selects: bool = False) -> list[str]:
+    """The phases of a command, without the comparisons that nobody asked for.
+
+    Args:
+        command: as run.json names it.
+        compare: networks that are trained beside the found one.
+        selects: whether one of several candidates is chosen after the search.
+    """
     if command not in PHASES:
         raise RunError(f"unknown command {command!r} in run.json: expected one of {', '.join(PHASES)}")
     skipped = {f"train:{name}" for name in NETWORKS if name != "found" and name not in compare}
+    skipped |= set() if selects else set(SELECTS)
     return [phase for phase in PHASES[command] if phase not in skipped]
 
 
@@ -46,6 +55,10 @@ def run_phase(phase: str, context: Context) -> None:
     kind, _, name = phase.partition(":")
     if kind == "search":
         _search(context)
+    elif kind == "candidates":
+        candidates(context)
+    elif kind == "select":
+        select(context)
     elif kind == "fit":
         fit(context)
     elif kind == "train":
@@ -86,6 +99,9 @@ def _search(context: Context) -> None:
 
 def _train(name: str, context: Context) -> None:
     if name in context.results() or name in context.folder.read_run().get("unfit", {}):
+        return
+    if context.is_winner(name):
+        context.progress.say(f"{name}: it won the selection, and is trained already")
         return
     candidate = context.candidate(name)
     task = TrainTask(
@@ -129,7 +145,7 @@ def _test(candidate: Candidate, context: Context, train_seconds: float) -> None:
             f"(it is {context.settings.train.lr:g})"
         )
     if candidate.name == "found":
-        _save_network(candidate.network, context)
+        _save_network(candidate, context)
     record = (
         dict(context.sizes().get(candidate.name, {}))
         | candidate.record()
@@ -156,11 +172,12 @@ def _note_cost(phase: str, context: Context) -> float:
     return seconds
 
 
-def network_facts(network: AnyNetwork, splits: Splits) -> NetworkFacts:
+def network_facts(candidate: Candidate, splits: Splits) -> NetworkFacts:
     """What a saved network carries with it."""
     return NetworkFacts(
-        genotype=network.genotype,
-        spec=network.spec,
+        genotype=candidate.genotype,
+        spec=candidate.spec,
+        hand_made=candidate.hand_made,
         class_names=splits.class_names,
         mean=splits.normalisation.mean,
         std=splits.normalisation.std,
@@ -168,11 +185,11 @@ def network_facts(network: AnyNetwork, splits: Splits) -> NetworkFacts:
     )
 
 
-def _save_network(network: nn.Module, context: Context) -> None:
-    assert isinstance(network, AnyNetwork)
+def _save_network(candidate: Candidate, context: Context) -> None:
     if not context.compute.processes.main:
         return
-    save_network(context.folder.file(files.NETWORK), network, network_facts(network, context.splits))
+    facts = network_facts(candidate, context.splits)
+    save_network(context.folder.file(files.NETWORK), candidate.network, facts)
 
 
 def _export(context: Context) -> None:

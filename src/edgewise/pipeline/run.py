@@ -31,6 +31,7 @@ from edgewise.pipeline.estimate import say_cost
 from edgewise.pipeline.fitting import budget_facts, budget_sentence
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import run_phase, wanted_phases
+from edgewise.pipeline.selecting import check_rankable
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sizes import check_sizes
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
@@ -104,6 +105,8 @@ def start(
     data = seen_from(settings.data, options.began_in)
     paths = path_facts({"data": data.source, "truth": options.truth}, Path(out))
     splits = load(data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
+    if command == "run" and settings.selection is not None and settings.selection.ranks_by("accuracy"):
+        check_rankable(len(splits.arch))
     facts: dict[str, Any] = _facts(settings, splits, options, compute, command) | {"paths": paths}
     check_sizes(settings, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
     if genotype is not None:
@@ -245,18 +248,28 @@ def _introduce(
     """Says what the run works on, and what to know of its speed."""
     run = folder.read_run()
     introduce(run, settings, splits, progress)
-    phases = wanted_phases(run["command"], settings.compare)
+    phases = phases_of(run, settings)
     if wants_kernels(compute, phases, settings):
         announce_kernels(folder, progress)
     for line in speed_notes(compute, phases, settings, compile=run.get("compile", False)):
         progress.say(line)
 
 
+def phases_of(run: dict[str, Any], settings: Settings) -> list[str]:
+    """The phases of a run.
+
+    Args:
+        run: the content of run.json.
+        settings: the run's.
+    """
+    return wanted_phases(run["command"], settings.compare, selects=settings.selection is not None)
+
+
 def _carry_out(
     folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
 ) -> RunResult:
     run, processes = folder.read_run(), compute.processes
-    phases = wanted_phases(run["command"], settings.compare)
+    phases = phases_of(run, settings)
     tracker = run.get("track") if processes.main else None
     with (
         StopRequest(patient=processes.several) as stop,

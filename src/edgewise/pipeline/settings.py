@@ -17,9 +17,11 @@ from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods import Recipe, SearchSettings, WarmUp, citations, recipe
 from edgewise.nn import HAND_MADE
 from edgewise.pipeline.budgets import stated_budget, with_budget
+from edgewise.pipeline.candidates import CandidateSettings
 from edgewise.pipeline.presets import OPTIONAL, PRESETS
+from edgewise.selection import Halving
 
-Baseline = Literal["random", "hand", "inverted", "resnet8"]
+Baseline = Literal["searched", "random", "hand", "inverted", "resnet8"]
 NETWORKS = ("found", *get_args(Baseline))
 """Every network that a run may train, in their order."""
 
@@ -32,17 +34,30 @@ class Settings(Recipe):
         data: where images come from.
         augment: what the search does to training images.
         train_augment: what the training of derived networks does to them.
-        compare: networks that are trained beside the found one, each fitted to the same limits: "random" is a
-            random cell of the same space, "hand" a residual network, "inverted" one of inverted residual blocks,
-            "resnet8" MLPerf Tiny's.
+        compare: networks that are trained beside the found one, each fitted to the same limits: "searched" are the
+            search's own cells where a selection chose others, "random" is a random cell of the same space (after a
+            selection, the best random candidate), "hand" a residual network, "inverted" one of inverted residual
+            blocks, "resnet8" MLPerf Tiny's.
         budget: what a network may need; without a limit, the others get the found one's number of weights.
+        candidates: what a selection chooses from.
+        selection: how one of the candidates is chosen after the search; None for the search's cells.
     """
 
     data: DataSettings = field(default_factory=DataSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     train_augment: AugmentSettings = field(default_factory=AugmentSettings)
-    compare: tuple[Baseline, ...] = ("random", "hand")
+    compare: tuple[Baseline, ...] = ("searched", "random", "hand")
     budget: Budget = field(default_factory=Budget)
+    candidates: CandidateSettings = field(default_factory=CandidateSettings)
+    selection: Halving | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.selection is not None and self.candidates.none:
+            raise ConfigError(
+                "selection: there is nothing to choose from, for every number of candidates is 0: set one of "
+                "them, such as candidates.last=1, or choose without a selection (--set selection=none)"
+            )
 
     def bibtex(self) -> list[str]:
         """BibTeX of exactly what these settings use."""

@@ -63,6 +63,12 @@ class Sized:
     ram: int
     measured: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Sized:
+        """Reads `record`; what else stands in it is left out."""
+        own = (int(record[name]) for name in ("channels", "layers", "params", "macs", "ram"))
+        return cls(*own, measured={name: record[name] for name in ("size", "latency") if name in record})
+
     def record(self) -> dict[str, Any]:
         """As results.json keeps it."""
         own = {name: getattr(self, name) for name in ("channels", "layers", "params", "macs", "ram")}

@@ -15,7 +15,7 @@ from edgewise.pipeline.context import Context
 from edgewise.pipeline.settings import Settings
 
 # Phases that read and write files alone.
-OF_THE_FIRST = ("fit", "export", "report")
+OF_THE_FIRST = ("candidates", "fit", "export", "report")
 
 
 def make_folder(out: Path | str, processes: Processes, *, overwrite: bool) -> RunFolder:

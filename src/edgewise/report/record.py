@@ -15,7 +15,7 @@ from edgewise.core.text import in_line
 from edgewise.spaces import Genotype
 
 EXPLORE = "explore"
-NETWORKS = ("found", "random", "hand", "inverted", "resnet8")
+NETWORKS = ("found", "searched", "random", "hand", "inverted", "resnet8")
 _SEARCH = (
     *("epoch", "arch_steps", "weights_loss", "weights_accuracy", "arch_loss", "arch_accuracy", "lr", "arch_lr"),
     *("weights_grad_norm", "alpha_grad_norm", "beta_grad_norm", "alpha", "beta", "genotype", "skips", "pools"),

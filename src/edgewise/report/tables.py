@@ -103,7 +103,10 @@ def verdicts(record: RunRecord) -> list[str]:
     if found is None:
         return []
     subject = "The given cells are" if are_given(record.run) else "The found cells are"
+    if record.run.get("won"):
+        subject = "The chosen network is"
     others = {
+        "searched": "the search's own cells",
         "random": "the random cell of the same space",
         "hand": "the hand-made residual network",
         "inverted": "the hand-made network of inverted residual blocks",

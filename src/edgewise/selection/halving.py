@@ -37,7 +37,8 @@ class Halving:
 
     Args:
         rungs: how often candidates are ranked.
-        keep: share of the candidates that goes on after a rung, rounded up; 1 puts nobody out before the last rung.
+        keep: share of the candidates that goes on after a rung, rounded up; with 1, nobody is put out before the
+            last one.
         epochs: of a candidate that stays to the end.
         early: what ranks them at the end of all rungs but the last.
         last: what ranks them at the end of the last rung.
@@ -69,6 +70,10 @@ class Halving:
             before = rungs[-1].epochs if rungs else 0
             rungs.append(Rung(min(max(wanted, before + 1), self.epochs - left), self.early if left else self.last))
         return tuple(rungs)
+
+    def ranks_by(self, figure: Figure) -> bool:
+        """Whether any rung ranks by it."""
+        return any(rung.by == figure for rung in self.plan())
 
     def going_on(self, candidates: int) -> int:
         """How many of so many go on after a rung."""

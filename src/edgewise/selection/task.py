@@ -35,8 +35,9 @@ class Entrant:
 class SelectionTask:
     """Trains candidates on the weights split, rung by rung, and puts the weaker ones out.
 
-    Those that stay go on from their weights, their optimiser's state and their place among the images; all see the
-    same images in the same order. One whose training diverges is put out with its reason. Test images are not read.
+    Those that stay go on from their weights, their optimiser's state and their place among the images; all see
+    the same images in the same order. One whose training diverges is put out with its reason. Test images are not
+    read.
 
     Args:
         entrants: the candidates, at least one.

@@ -1,0 +1,166 @@
+"""The phases of a run that list candidates, fit them to the budget, and choose one by training them a little."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgewise.core import folder as files
+from edgewise.core.errors import ConfigError, RunError
+from edgewise.pipeline.candidates import Design, list_candidates
+from edgewise.pipeline.context import Context
+from edgewise.pipeline.fitting import note_found_limit, sizing_of
+from edgewise.pipeline.sized import Sized
+from edgewise.pipeline.sizing import Sizing
+from edgewise.selection import Entrant, SelectionTask
+
+# Below so many images a ranking by accuracy is mostly luck.
+FEWEST_IMAGES = 20
+
+
+def rank_interval(images: int) -> float:
+    """The largest half-width of the 95 % interval of an accuracy on so many images."""
+    return 1.96 * math.sqrt(0.25 / images)
+
+
+def check_rankable(images: int) -> None:
+    """Raises ConfigError if there are too few images to rank candidates by accuracy.
+
+    Args:
+        images: of the arch split.
+    """
+    if images < FEWEST_IMAGES:
+        raise ConfigError(
+            f"the arch split has {images} images, on which an accuracy is known to {rank_interval(images):.0%} "
+            f"either way at best: too few to choose a network by ({FEWEST_IMAGES} at least): give more training "
+            "images, raise search.arch_fraction, or choose without a selection (--set selection=none)"
+        )
+
+
+def candidates(context: Context) -> None:
+    """Lists the candidates, each at its largest size within the limits, in selection.json."""
+    if context.folder.has(files.SELECTION):
+        return
+    began = time.perf_counter()
+    trace = [record for record in context.folder.read_trace() if record["phase"] == "search"]
+    epochs = [record for record in trace if "genotype" in record]
+    designs = list_candidates(
+        context.settings.candidates, context.settings, context.searched(), epochs, seed=context.seed
+    )
+    sizing = _sizing(context)
+    entries, unfit = [], {}
+    for design in designs:
+        try:
+            entries.append(design.record() | size_of(design, sizing).record())
+        except ConfigError as error:
+            unfit[design.name] = str(error)
+            context.progress.say(f"note: candidate {design.name} is left out: {error}")
+    if not entries:
+        raise RunError(f"no candidate fits the budget: {'; '.join(unfit.values())}")
+    context.folder.write_json(files.SELECTION, {"candidates": entries, "unfit": unfit})
+    seconds = round(time.perf_counter() - began, 3)
+    context.folder.update_run({"phases": {"candidates": {"seconds": seconds, "peak_memory_bytes": 0}}})
+    context.progress.say(f"{len(entries)} candidates: {', '.join(entry['name'] for entry in entries)}")
+
+
+def _sizing(context: Context) -> Sizing:
+    """What fits the candidates; without limits, the weights of the search's cells at the recipe's size are one."""
+    sizing = sizing_of(context)
+    if sizing.limits:
+        return sizing
+    note_found_limit(sizing.given(context.searched()), context)
+    return sizing_of(context)
+
+
+def size_of(design: Design, sizing: Sizing) -> Sized:
+    """The largest size of a candidate.
+
+    Raises:
+        ConfigError: it fits at no size.
+    """
+    if design.genotype is None:
+        return sizing.hand_made(design.hand_made)
+    return sizing.cells(design.genotype, what=f"candidate {design.name}")
+
+
+def select(context: Context) -> None:
+    """Trains the candidates rung by rung, and puts the winner in the place of the search's cells."""
+    selection = context.selection()
+    assert selection is not None
+    if "winner" not in selection:
+        _select(selection, context)
+    _install(context)
+
+
+def _select(selection: Mapping[str, Any], context: Context) -> None:
+    settings, entries = context.settings, selection["candidates"]
+    assert settings.selection is not None
+    images = len(context.splits.arch)
+    context.progress.say(
+        f"selection: an accuracy on the {images} images of the arch split is known to within "
+        f"{rank_interval(images):.1%} either way"
+    )
+    task = SelectionTask(
+        [_entrant(entry, context) for entry in entries],
+        settings.selection,
+        settings.train,
+        context.splits,
+        context.train_augment,
+        seed=context.seed,
+        compute=context.compute,
+        say=context.progress.say,
+    )
+    context.loop.run(task)
+    if not context.compute.processes.main:
+        return
+    timings = [line for line in context.folder.read_timings() if line["phase"] == task.phase]
+    records = [record for record in context.folder.read_trace() if record["phase"] == task.phase]
+    seconds = _seconds(records, timings)
+    context.folder.update_run(
+        {
+            "phases": {
+                task.phase: {
+                    "seconds": round(sum(seconds.values()), 3),
+                    "peak_memory_bytes": max((line["peak_memory_bytes"] for line in timings), default=0),
+                }
+            }
+        }
+    )
+    outcome = {
+        "winner": task.winner,
+        "order": task.order,
+        "out": task.out,
+        "epochs": task.trained,
+        "images": {name: epochs * len(context.splits.weights) for name, epochs in task.trained.items()},
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+    }
+    context.folder.write_json(files.SELECTION, {**selection, **outcome})
+
+
+def _seconds(records: Sequence[Mapping[str, Any]], timings: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Seconds of each candidate: every epoch of the selection is one candidate's."""
+    seconds: dict[str, float] = {}
+    for record, timing in zip(records, timings, strict=True):
+        seconds[record["network"]] = seconds.get(record["network"], 0.0) + timing["seconds"]
+    return seconds
+
+
+def _entrant(entry: Mapping[str, Any], context: Context) -> Entrant:
+    candidate = context.build(entry["name"], entry, entry)
+    return Entrant(entry["name"], candidate.network, entry["macs"])
+
+
+def _install(context: Context) -> None:
+    """Makes the winner the network that the run has found; a second call changes nothing."""
+    if not context.compute.processes.main:
+        return
+    winner = context.winner()
+    assert winner is not None
+    if winner["genotype"] is not None:
+        if not context.folder.has(files.SEARCHED):
+            context.folder.write_text(files.SEARCHED, context.folder.read_text(files.GENOTYPE))
+        context.folder.write_text(files.GENOTYPE, Design.of(winner, where=files.SELECTION).genotype.to_json())  # type: ignore[union-attr]
+    size = {key: value for key, value in winner.items() if key not in ("name", "kind", "genotype")}
+    context.folder.update_run({"won": {"name": winner["name"], "kind": winner["kind"]}, "fitted": {"found": size}})
