@@ -43,13 +43,11 @@ class Fitted:
     Args:
         channels: C of the first cell, or the width of a hand-made network.
         layers: cells, or blocks a stage.
-        figures: of the network of that size.
         used: the share of each limit that it uses.
     """
 
     channels: int
     layers: int
-    figures: Figures
     used: dict[str, float]
 
     @property
@@ -118,7 +116,7 @@ class Fitting:
     def at(self, channels: int, layers: int) -> Fitted:
         """A size, whether it meets the limits or not."""
         used = {name: self._value(name, channels, layers) / limit for name, limit in self.limits.items()}
-        return Fitted(channels, layers, self.figures(channels, layers), used)
+        return Fitted(channels, layers, used)
 
     def share(self, channels: int, layers: int, *, exact: bool = False) -> float:
         """The largest share of a limit, the quickly counted ones first: one that is broken decides.
