@@ -13,6 +13,7 @@ from .pipeline import resolve as resolve
 from .pipeline import resume as resume
 from .pipeline import run as run
 from .pipeline import run_search as run_search
+from .pipeline import run_selection as run_selection
 from .pipeline import run_training as run_training
 from .pipeline import start as start
 from .spaces import PUBLISHED as PUBLISHED

@@ -220,17 +220,17 @@ def test_the_summary_has_a_row_for_each_network_with_its_figures(whole) -> None:
 def test_a_command_has_its_phases_and_the_comparisons_that_were_asked_for(
     command: str, compare: list[str], phases: list[str]
 ) -> None:
-    assert wanted_phases(command, compare) == phases
+    assert wanted_phases(command, small(f"compare={json.dumps(compare)}")) == phases
 
 
 def test_training_a_genotype_neither_searches_nor_leaves_the_found_network_out() -> None:
-    phases = wanted_phases("train", [])
+    phases = wanted_phases("train", small())
     assert phases == ["fit", "train:found", "export", "report"]
 
 
 def test_an_unknown_command_in_run_json_is_refused_by_name() -> None:
     with pytest.raises(RunError, match="'destroy'"):
-        wanted_phases("destroy", [])
+        wanted_phases("destroy", small())
 
 
 def test_the_derived_cells_belong_to_the_space_that_was_searched(whole) -> None:

@@ -34,3 +34,11 @@ TRAIN_EXAMPLES = """Examples:
 
 `edgewise train genotypes.py:PDARTS --data cifar10` (a file of the authors' code)
 """
+SELECT_EXAMPLES = """Examples:
+
+`edgewise select DARTS_V2 PC_DARTS_cifar resnet8 --data photos/ --max-params 80k`
+
+`edgewise select runs/a runs/b genotype.json --data cifar10 --preset small --for pico --int8`
+
+`edgewise select NB201_ResNet NB201_best_cifar10 --set selection.rungs=2 --set selection.epochs=4`
+"""

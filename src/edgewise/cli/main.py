@@ -17,7 +17,7 @@ from edgewise.core.launch import fell_apart, launched
 from edgewise.core.text import printable
 
 # What several processes can share; every other command is one process's work.
-TOGETHER = ("run", "search", "train")
+TOGETHER = ("run", "search", "select", "train")
 EPILOG = (
     "Start with `edgewise run`: it searches on the digits of scikit-learn, trains what it found, "
     "and writes a report, in minutes on a CPU."
@@ -42,6 +42,7 @@ studies = typer.Typer(
 app.command("run", cls=SpacesInHelp, epilog=examples.RUN_EXAMPLES)(runs.run)
 app.command("search", cls=SpacesInHelp, epilog=examples.SEARCH_EXAMPLES)(runs.search)
 app.command("derive", epilog=saved.DERIVE_EXAMPLES)(saved.derive)
+app.command("select", epilog=examples.SELECT_EXAMPLES)(runs.select)
 app.command("train", epilog=examples.TRAIN_EXAMPLES)(runs.train)
 app.command("test", epilog=saved.TEST_EXAMPLES)(saved.run_test)
 app.command("export", epilog=saved.EXPORT_EXAMPLES)(saved.export)

@@ -13,8 +13,11 @@ from edgewise.cli.folders import run_folder
 from edgewise.core.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgewise.core.progress import Progress
     from edgewise.pipeline import Options, RunResult, Settings
+    from edgewise.pipeline.candidates import Design
     from edgewise.spaces import Genotype
 
 DEFAULT_RECIPE = "pc-darts-gp"
@@ -158,6 +161,47 @@ def train(
     )
 
 
+@opt.takes_budget
+def select(
+    genotypes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="GENOTYPE...",
+            help="Files, run folders, published names or texts of genotypes; hand, inverted or resnet8.",
+        ),
+    ],
+    data: opt.Data = None,
+    recipe: opt.RecipeName = DEFAULT_RECIPE,
+    preset: opt.Preset = None,
+    sets: opt.Sets = None,
+    seed: opt.Seed = 0,
+    device: opt.Device = "auto",
+    precision: opt.Precision = opt.PrecisionChoice.fp32,
+    compile: opt.Compile = False,
+    out: opt.Out = None,
+    image_size: opt.ImageSize = None,
+    skip_bad: opt.SkipBad = False,
+    overwrite: opt.Overwrite = False,
+    track: opt.Track = None,
+    *,
+    limits: list[str],
+) -> None:
+    """Choose the best of given networks for your images, by training them a little."""
+    from edgewise.pipeline import selecting
+    from edgewise.pipeline.fits import designs_of
+
+    designs = designs_of(genotypes)
+    limited = opt.with_limits(limits, sets)
+    settings = selecting(_settings(recipe, preset, data, limited, image_size, skip_bad=skip_bad))
+    _begin(
+        settings,
+        _options(seed, device, precision, compile=compile, overwrite=overwrite, estimate=False, track=track),
+        out,
+        command="select",
+        designs=designs,
+    )
+
+
 def _refuse_with_resume(ctx: typer.Context) -> None:
     given = [
         f"--{name.replace('_', '-')}"
@@ -229,6 +273,7 @@ def _begin(
     command: str,
     genotype: Genotype | None = None,
     given: str = "",
+    designs: Sequence[Design] = (),
 ) -> None:
     from edgewise.core.progress import make_progress
     from edgewise.pipeline import start
@@ -237,7 +282,14 @@ def _begin(
     source = Path(settings.data.source.rstrip("/")).name.replace("*", "").replace(".parquet", "") or "data"
     with run_folder(out, f"{settings.name}-{source}-s{options.seed}") as folder:
         result = start(
-            settings, folder, options=options, command=command, genotype=genotype, given=given, progress=progress
+            settings,
+            folder,
+            options=options,
+            command=command,
+            genotype=genotype,
+            given=given,
+            designs=designs,
+            progress=progress,
         )
     _conclude(result, progress)
 
@@ -251,8 +303,12 @@ def _resume(folder: Path, sets: list[str] | None) -> None:
 
 
 def _conclude(result: RunResult, progress: Progress) -> None:
-    from edgewise.pipeline import summary_columns, summary_rows
+    from edgewise.pipeline import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 
+    if "winner" in result.selection:
+        limits = f"; {result.budget}" if result.budget else ""
+        title = f"Chosen without a look at test images{limits}"
+        progress.table(title, SELECTION_COLUMNS, selection_rows(result.selection))
     if result.results:
         heads, rows = summary_columns(result.results), summary_rows(result.results, result.names)
         limits = f"; {result.budget}" if result.budget else ""

@@ -131,6 +131,12 @@ class _Contender(TypedDict, total=False):
     latency: _Latency
 
 
+class _Design(TypedDict):
+    name: str
+    kind: str
+    genotype: dict[str, Any] | None
+
+
 class _Out(TypedDict):
     rung: int
     place: int | None
@@ -138,8 +144,10 @@ class _Out(TypedDict):
 
 
 class _Selection(TypedDict, total=False):
-    candidates: Required[list[_Contender]]
-    unfit: Required[dict[str, str]]
+    given: list[_Design]
+    candidates: list[_Contender]
+    unfit: dict[str, str]
+    figures: dict[str, dict[str, Number]]
     winner: str
     order: list[str]
     out: dict[str, _Out]

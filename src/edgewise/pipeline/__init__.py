@@ -1,16 +1,17 @@
 """One whole run: search, derive, train, test, export, report."""
 
-from edgewise.pipeline.api import explore, load, run, run_search, run_training
+from edgewise.pipeline.api import explore, load, run, run_search, run_selection, run_training
 from edgewise.pipeline.estimate import PhaseEstimate, duration, estimate
 from edgewise.pipeline.explore import Explored, resume_explore, start_explore
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
-from edgewise.pipeline.settings import Settings, resolve
-from edgewise.pipeline.summary import summary_columns, summary_rows
+from edgewise.pipeline.settings import Settings, resolve, selecting
+from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 
 __all__ = [
     "PRESETS",
+    "SELECTION_COLUMNS",
     "ExploreSettings",
     "Explored",
     "Options",
@@ -27,7 +28,10 @@ __all__ = [
     "resume_explore",
     "run",
     "run_search",
+    "run_selection",
     "run_training",
+    "selecting",
+    "selection_rows",
     "start",
     "start_explore",
     "summary_columns",

@@ -11,8 +11,9 @@ from edgewise.core.progress import Progress
 from edgewise.export import Classifier, load_network
 from edgewise.pipeline.explore import Explored, start_explore
 from edgewise.pipeline.explore_settings import resolve_explore
+from edgewise.pipeline.fits import designs_of
 from edgewise.pipeline.run import Options, RunResult, start
-from edgewise.pipeline.settings import resolve
+from edgewise.pipeline.settings import resolve, selecting
 from edgewise.spaces import Genotype, name_genotype, read_genotype
 
 
@@ -97,6 +98,36 @@ def run_training(
     settings = resolve(recipe, preset=preset, data=data, budget=budget, sets=sets)
     options = Options(seed=seed, device=device, precision=precision, compile=compile)
     return start(settings, out, options=options, command="train", genotype=cells, given=given, progress=progress)
+
+
+def run_selection(
+    given: Sequence[Genotype | str],
+    data: str = "digits",
+    *,
+    out: Path | str,
+    recipe: str = "pc-darts-gp",
+    preset: str | None = None,
+    budget: Budget | None = None,
+    sets: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    compile: bool = False,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Chooses one of given networks by training them a little, without a look at test images.
+
+    Args:
+        given: genotypes, how they are given (see `edgewise.spaces.read_genotype`), or names of hand-made networks.
+        data, out, recipe, preset, budget, sets, seed, device, precision, compile, progress: as `run`.
+
+    Raises:
+        EdgewiseError: see `start`.
+    """
+    designs = designs_of(given)
+    settings = selecting(resolve(recipe, preset=preset, data=data, budget=budget, sets=sets))
+    options = Options(seed=seed, device=device, precision=precision, compile=compile)
+    return start(settings, out, options=options, command="select", designs=designs, progress=progress)
 
 
 def explore(

@@ -41,9 +41,9 @@ class CandidateSettings:
     hand: Count = 0
 
     @property
-    def none(self) -> bool:
-        """Whether nothing at all takes part."""
-        return not any(getattr(self, field.name) for field in fields(self))
+    def total(self) -> int:
+        """How many there are, if all are different."""
+        return sum(getattr(self, field.name) for field in fields(self))
 
 
 @dataclass(frozen=True)

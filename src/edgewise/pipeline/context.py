@@ -109,7 +109,7 @@ class Context:
             design = contender["name"] if data is None else Genotype.from_dict(data, where=files.SELECTION)
         return build_candidate(
             name,
-            self.genotype(),
+            self.genotype() if design is None else None,
             self.settings,
             self.splits,
             stem=self.stem,

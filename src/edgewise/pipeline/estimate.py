@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -118,7 +119,12 @@ def estimate(
             return TrainTask(network, "found", sized, splits, train_augment, seed=0, compute=compute)
 
         batch = min(settings.train.batch_size, len(splits.weights) + len(splits.arch))
-        yield _estimate_training(train, batch, steps, compute)
+        training = _estimate_training(train, batch, steps, compute)
+        if command == "run" and settings.selection is not None:
+            epochs = settings.selection.cost(settings.candidates.total)
+            steps_of_half = math.ceil(len(splits.weights) / settings.train.batch_size)
+            yield replace(training, name="selection", epochs=epochs, steps=steps_of_half, memory=None)
+        yield training
 
 
 def expected_size(cells: Genotype, settings: Settings, splits: Splits, stem: StemName) -> dict[str, int] | None:
@@ -177,8 +183,8 @@ def say_cost(
         progress.say(f"expected: {part.sentence()}")
         if part.memory is not None:
             progress.say(f"memory: {part.memory.sentence()}")
-    if command == "run" and settings.compare:
-        progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compare)}")
+    if command == "run" and settings.compared:
+        progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compared)}")
 
 
 def _estimate_search(

@@ -18,6 +18,7 @@ from edgewise.data import DataSettings, load
 from edgewise.nn import HAND_MADE, NetworkSpec, choose_stem
 from edgewise.nn.hand_made import ALIASES
 from edgewise.pipeline.budgets import with_budget
+from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.sized import Sized, Subject, shares_of
 from edgewise.pipeline.sizing import Sizing
 from edgewise.spaces import Genotype, name_genotype, read_genotype
@@ -112,6 +113,31 @@ def subject_of(given: Sequence[str], *, data: str | None, layers: int, sizes: di
     names = tuple(f"class {index}" for index in range(facts["classes"]))
     plain = (0.5,) * facts["channels"]
     return Subject(spec, facts["image_size"], names, plain, plain)
+
+
+def designs_of(given: Sequence[str | Genotype]) -> list[Design]:
+    """The candidates that were given.
+
+    Args:
+        given: see `fit_networks`.
+
+    Raises:
+        GenotypeError: one of them is neither.
+        ConfigError: two have the same name, or fewer than two are given.
+    """
+    designs = []
+    for one in given:
+        if _is_hand_made(one):
+            designs.append(Design(ALIASES.get(str(one), str(one)), "hand"))
+        else:
+            designs.append(Design(name_genotype(one), "given", read_genotype(one)))
+    names = [design.name for design in designs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{', '.join(twice)}: given more than once: leave all but one of each away")
+    if len(designs) < 2:
+        raise ConfigError("there is nothing to choose from: give two networks or more")
+    return designs
 
 
 def _is_hand_made(one: str | Genotype) -> bool:

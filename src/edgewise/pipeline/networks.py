@@ -71,7 +71,7 @@ def network_spec(recipe: Recipe, splits: Splits, stem: StemName) -> NetworkSpec:
 
 def build_candidate(
     name: str,
-    found: Genotype,
+    found: Genotype | None,
     recipe: Recipe,
     splits: Splits,
     *,
@@ -84,7 +84,7 @@ def build_candidate(
 
     Args:
         name: "found", "random" or one of `HAND_MADE`.
-        found: the genotype of the search.
+        found: the genotype of the search; None where `design` says all.
         recipe: says channels and layers where `size` does not.
         splits: say classes, image size and channels.
         stem: the stem of all of them.
@@ -96,6 +96,7 @@ def build_candidate(
     streams = Streams(seed)
     spec = network_spec(recipe, splits, stem)
     if design is None:
+        assert found is not None
         design = name if name in HAND_MADE else cells_of(name, found, seed)
     genotype = design if isinstance(design, Genotype) else None
     if size is not None and genotype is not None:
@@ -107,6 +108,7 @@ def build_candidate(
             spec = spec_of_hand_made(size["channels"], size["layers"], spec)
             network = build_hand_made(str(design), spec)
         else:
+            assert found is not None
             network = residual_network_of_size(
                 measure_size(found, spec),
                 layers=spec.layers,

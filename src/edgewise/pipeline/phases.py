@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import fit, measure
 from edgewise.pipeline.networks import Candidate
 from edgewise.pipeline.selecting import candidates, select
-from edgewise.pipeline.settings import NETWORKS
+from edgewise.pipeline.settings import NETWORKS, Settings
 from edgewise.report import write_report
 from edgewise.search import SearchTask
 from edgewise.spaces import cell_name, describe_cell
@@ -28,25 +28,23 @@ from edgewise.train import TrainTask, evaluate
 PHASES: dict[str, tuple[str, ...]] = {
     "run": ("search", "candidates", "select", "fit", *(f"train:{name}" for name in NETWORKS), "export", "report"),
     "search": ("search", "report"),
+    "select": ("candidates", "select", "report"),
     "train": ("fit", "train:found", "export", "report"),
 }
 
 
-SELECTS = ("candidates", "select", "train:searched")
-
-
-def wanted_phases(command: str, compare: Sequence[str], *, selects: bool = False) -> list[str]:
+def wanted_phases(command: str, settings: Settings) -> list[str]:
     """The phases of a command, without the comparisons that nobody asked for.
 
     Args:
         command: as run.json names it.
-        compare: networks that are trained beside the found one.
-        selects: whether one of several candidates is chosen after the search.
+        settings: say what is compared, and whether one of several candidates is chosen after the search.
     """
     if command not in PHASES:
         raise RunError(f"unknown command {command!r} in run.json: expected one of {', '.join(PHASES)}")
-    skipped = {f"train:{name}" for name in NETWORKS if name != "found" and name not in compare}
-    skipped |= set() if selects else set(SELECTS)
+    skipped = {f"train:{name}" for name in NETWORKS if name != "found" and name not in settings.compared}
+    if command == "run" and settings.selection is None:
+        skipped |= {"candidates", "select"}
     return [phase for phase in PHASES[command] if phase not in skipped]
 
 

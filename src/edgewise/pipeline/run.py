@@ -25,6 +25,7 @@ from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, Splits, load
 from edgewise.nn import choose_stem
+from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.estimate import say_cost
@@ -56,19 +57,22 @@ class RunResult:
 
     Args:
         folder: the run folder.
-        genotype: the cells that were found or trained.
+        genotype: the cells that were found, chosen or trained; None where a hand-made network was chosen of given
+            ones.
         results: for each trained network, the entry of results.json.
         failure: what went wrong with those that are not among them; empty where nothing did.
         names: what tables call each of these networks.
         budget: what all of them keep to, in words; empty where that is nothing.
+        selection: the content of selection.json; empty without a selection.
     """
 
     folder: Path
-    genotype: Genotype
+    genotype: Genotype | None
     results: dict[str, dict[str, Any]]
     failure: str = ""
     names: dict[str, str] = field(default_factory=lambda: dict(NAMES))
     budget: str = ""
+    selection: dict[str, Any] = field(default_factory=dict)
 
 
 def start(
@@ -79,6 +83,7 @@ def start(
     command: str = "run",
     genotype: Genotype | None = None,
     given: str = "",
+    designs: Sequence[Design] = (),
     progress: Progress | None = None,
 ) -> RunResult:
     """Makes a run folder and carries the run out.
@@ -87,9 +92,10 @@ def start(
         settings: method, sizes and data.
         out: the run folder; new, empty, or with `options.overwrite` a run.
         options: seed, device and the like.
-        command: "run" (all of it), "search", or "train" (needs `genotype`).
+        command: "run" (all of it), "search", "train" (needs `genotype`) or "select" (needs `designs`).
         genotype: the cells to train.
         given: what tables call these cells; by default what they say of their source.
+        designs: the networks to choose from.
         progress: what the user sees; silent by default.
 
     Raises:
@@ -105,7 +111,7 @@ def start(
     data = seen_from(settings.data, options.began_in)
     paths = path_facts({"data": data.source, "truth": options.truth}, Path(out))
     splits = load(data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
-    if command == "run" and settings.selection is not None and settings.selection.ranks_by("accuracy"):
+    if command in ("run", "select") and settings.selection is not None and settings.selection.ranks_by("accuracy"):
         check_rankable(len(splits.arch))
     facts: dict[str, Any] = _facts(settings, splits, options, compute, command) | {"paths": paths}
     check_sizes(settings, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
@@ -116,6 +122,8 @@ def start(
         folder.update_run(facts)
         if genotype is not None:
             folder.write_text(files.GENOTYPE, genotype.to_json())
+        if designs:
+            folder.write_json(files.SELECTION, {"given": [design.record() for design in designs]})
         processes.barrier()
         _introduce(folder, settings, splits, compute, progress)
         if options.estimate:
@@ -248,28 +256,18 @@ def _introduce(
     """Says what the run works on, and what to know of its speed."""
     run = folder.read_run()
     introduce(run, settings, splits, progress)
-    phases = phases_of(run, settings)
+    phases = wanted_phases(run["command"], settings)
     if wants_kernels(compute, phases, settings):
         announce_kernels(folder, progress)
     for line in speed_notes(compute, phases, settings, compile=run.get("compile", False)):
         progress.say(line)
 
 
-def phases_of(run: dict[str, Any], settings: Settings) -> list[str]:
-    """The phases of a run.
-
-    Args:
-        run: the content of run.json.
-        settings: the run's.
-    """
-    return wanted_phases(run["command"], settings.compare, selects=settings.selection is not None)
-
-
 def _carry_out(
     folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
 ) -> RunResult:
     run, processes = folder.read_run(), compute.processes
-    phases = phases_of(run, settings)
+    phases = wanted_phases(run["command"], settings)
     tracker = run.get("track") if processes.main else None
     with (
         StopRequest(patient=processes.several) as stop,
@@ -306,8 +304,11 @@ def _truth_file(run: dict[str, Any], folder: RunFolder) -> str | None:
 
 
 def _result(folder: RunFolder) -> RunResult:
-    genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
+    genotype = None
+    if folder.has(files.GENOTYPE):
+        genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
+    selection = folder.read_json(files.SELECTION) if folder.has(files.SELECTION) else {}
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
     run = folder.read_run()
     failure = run.get("error", "") if run.get("diverged") else ""
-    return RunResult(folder.path, genotype, results, failure, network_names(run), budget_sentence(run))
+    return RunResult(folder.path, genotype, results, failure, network_names(run), budget_sentence(run), selection)

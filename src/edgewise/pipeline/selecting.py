@@ -20,6 +20,11 @@ from edgewise.selection import Entrant, SelectionTask
 FEWEST_IMAGES = 20
 
 
+NO_LIMIT = (
+    "hand-made networks have no size of their own: state a limit, such as --max-params 80k, or give cells as well"
+)
+
+
 def rank_interval(images: int) -> float:
     """The largest half-width of the 95 % interval of an accuracy on so many images."""
     return 1.96 * math.sqrt(0.25 / images)
@@ -41,15 +46,12 @@ def check_rankable(images: int) -> None:
 
 def candidates(context: Context) -> None:
     """Lists the candidates, each at its largest size within the limits, in selection.json."""
-    if context.folder.has(files.SELECTION):
+    noted = context.selection() or {}
+    if "candidates" in noted:
         return
     began = time.perf_counter()
-    trace = [record for record in context.folder.read_trace() if record["phase"] == "search"]
-    epochs = [record for record in trace if "genotype" in record]
-    designs = list_candidates(
-        context.settings.candidates, context.settings, context.searched(), epochs, seed=context.seed
-    )
-    sizing = _sizing(context)
+    designs = _designs(noted, context)
+    sizing = _sizing(designs, context)
     entries, unfit = [], {}
     for design in designs:
         try:
@@ -59,18 +61,34 @@ def candidates(context: Context) -> None:
             context.progress.say(f"note: candidate {design.name} is left out: {error}")
     if not entries:
         raise RunError(f"no candidate fits the budget: {'; '.join(unfit.values())}")
-    context.folder.write_json(files.SELECTION, {"candidates": entries, "unfit": unfit})
+    context.folder.write_json(files.SELECTION, noted | {"candidates": entries, "unfit": unfit})
     seconds = round(time.perf_counter() - began, 3)
     context.folder.update_run({"phases": {"candidates": {"seconds": seconds, "peak_memory_bytes": 0}}})
     context.progress.say(f"{len(entries)} candidates: {', '.join(entry['name'] for entry in entries)}")
 
 
-def _sizing(context: Context) -> Sizing:
-    """What fits the candidates; without limits, the weights of the search's cells at the recipe's size are one."""
+def _designs(noted: Mapping[str, Any], context: Context) -> list[Design]:
+    """Those that were given, or those of the search."""
+    if "given" in noted:
+        where = str(context.folder.file(files.SELECTION))
+        return [Design.of(record, where=where) for record in noted["given"]]
+    epochs = [
+        record for record in context.folder.read_trace() if record["phase"] == "search" and "genotype" in record
+    ]
+    return list_candidates(
+        context.settings.candidates, context.settings, context.searched(), epochs, seed=context.seed
+    )
+
+
+def _sizing(designs: Sequence[Design], context: Context) -> Sizing:
+    """What fits the candidates; without limits, the weights of the first cells at the recipe's size are one."""
     sizing = sizing_of(context)
     if sizing.limits:
         return sizing
-    note_found_limit(sizing.given(context.searched()), context)
+    first = next((design.genotype for design in designs if design.genotype is not None), None)
+    if first is None:
+        raise RunError(NO_LIMIT)
+    note_found_limit(sizing.given(first), context)
     return sizing_of(context)
 
 
@@ -130,6 +148,7 @@ def _select(selection: Mapping[str, Any], context: Context) -> None:
     )
     outcome = {
         "winner": task.winner,
+        "figures": task.figures_at_the_end,
         "order": task.order,
         "out": task.out,
         "epochs": task.trained,
@@ -159,7 +178,7 @@ def _install(context: Context) -> None:
     winner = context.winner()
     assert winner is not None
     if winner["genotype"] is not None:
-        if not context.folder.has(files.SEARCHED):
+        if context.folder.has(files.GENOTYPE) and not context.folder.has(files.SEARCHED):
             context.folder.write_text(files.SEARCHED, context.folder.read_text(files.GENOTYPE))
         context.folder.write_text(files.GENOTYPE, Design.of(winner, where=files.SELECTION).genotype.to_json())  # type: ignore[union-attr]
     size = {key: value for key, value in winner.items() if key not in ("name", "kind", "genotype")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -53,11 +53,16 @@ class Settings(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.selection is not None and self.candidates.none:
+        if self.selection is not None and not self.candidates.total:
             raise ConfigError(
                 "selection: there is nothing to choose from, for every number of candidates is 0: set one of "
                 "them, such as candidates.last=1, or choose without a selection (--set selection=none)"
             )
+
+    @property
+    def compared(self) -> tuple[Baseline, ...]:
+        """The networks of `compare` that there can be: the search's own cells are another only after a selection."""
+        return tuple(name for name in self.compare if name != "searched" or self.selection is not None)
 
     def bibtex(self) -> list[str]:
         """BibTeX of exactly what these settings use."""
@@ -105,6 +110,11 @@ def resolve(
         table = merge(table, {"budget": stated_budget(budget)})
     given += [text.partition("=")[0].strip() for text in sets]
     return build(Settings, with_budget(apply_sets(table, Settings, sets), given=given))
+
+
+def selecting(settings: Settings) -> Settings:
+    """The same settings with a selection, the usual one where they have none."""
+    return settings if settings.selection is not None else replace(settings, selection=Halving())
 
 
 def _table_of(base: Recipe) -> dict[str, Any]:

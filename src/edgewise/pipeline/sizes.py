@@ -42,7 +42,7 @@ def check_sizes(
         splits: the run's.
         stem: of the networks.
         compute: says on which device they will lie.
-        command: "run", "search" or "train".
+        command: "run", "search", "train" or "select".
         genotype: the cells to train; a published network's while they are unknown.
 
     Raises:
@@ -51,7 +51,7 @@ def check_sizes(
     """
     search, train = settings.search, settings.train
     with torch.device("meta"):
-        if command != "train" and (search.channels > _CHANNELS or search.layers > _LAYERS):
+        if command in ("run", "search") and (search.channels > _CHANNELS or search.layers > _LAYERS):
             spec = SupernetSpec(
                 channels=search.channels,
                 layers=search.layers,
@@ -62,12 +62,12 @@ def check_sizes(
             )
             _check(count_params(build_supernet(space(settings.space), spec)), "search", settings, compute)
         large = train.channels > _CHANNELS or train.layers > _LAYERS
-        if genotype is not None or (command != "search" and large):
+        if genotype is not None or (command in ("run", "train") and large):
             cells = genotype or typical_genotype(settings.space)
             network = build_network(cells, network_spec(settings, splits, stem))
             if not settings.budget.limits:
                 _check(count_params(network), "train", settings, compute)
-    if command != "search" and settings.budget.limits:
+    if command in ("run", "train") and settings.budget.limits:
         _check_budget(settings, splits, stem=stem, genotype=genotype)
 
 
@@ -82,7 +82,7 @@ def _check_budget(settings: Settings, splits: Splits, *, stem: StemName, genotyp
         sizing.check_cells(
             cells, what="a network of the given cells" if genotype else "even a network of skips alone"
         )
-    for name in settings.compare if genotype is None else ():
+    for name in settings.compared if genotype is None else ():
         if name in HAND_MADE:
             sizing.check_hand_made(name)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from edgewise.budget import FIGURES, TITLES, figures_of, show_used
 from edgewise.nn import HAND_MADE
-from edgewise.report import NAMES
+from edgewise.pipeline.context import ranked
+from edgewise.report import NAMES, title_of_candidate
 from edgewise.report.numbers import interval
 
 
@@ -41,6 +42,39 @@ def summary_rows(
                 f"{entry['top1']:.2%} of {entry['test_images']}",
                 f"{100 * low:.1f}-{100 * high:.1f}",
                 f"{entry['train_seconds']:,.0f} s" if "train_seconds" in entry else "-",
+            )
+        )
+    return rows
+
+
+SELECTION_COLUMNS = (
+    *("place", "candidate", "C x cells", "parameters", "multiply-adds", "epochs", "training loss"),
+    *("accuracy (arch split)", "seconds"),
+)
+
+
+def selection_rows(selection: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """One row a candidate of a finished selection, the best first.
+
+    Args:
+        selection: the content of selection.json.
+    """
+    rows = []
+    for place, entry in enumerate(ranked(selection), 1):
+        name = entry["name"]
+        figures = selection["figures"].get(name, {})
+        diverged = selection["out"].get(name, {}).get("place", 1) is None
+        rows.append(
+            (
+                "diverged" if diverged else str(place),
+                title_of_candidate(entry),
+                _size(name, entry),
+                f"{entry['params']:,}",
+                f"{entry['macs']:,}",
+                str(selection["epochs"][name]),
+                f"{figures['loss']:.4f}" if "loss" in figures else "-",
+                f"{figures['accuracy']:.2%}" if "accuracy" in figures else "-",
+                f"{selection['seconds'].get(name, 0.0):,.1f} s",
             )
         )
     return rows

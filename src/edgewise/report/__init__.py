@@ -1,7 +1,7 @@
 """Pictures and pages from run folders."""
 
 from edgewise.report.draw import draw_cell
-from edgewise.report.names import NAMES, are_given, network_names, short_names
+from edgewise.report.names import NAMES, are_given, network_names, short_names, title_of_candidate
 from edgewise.report.page import write_report
 
-__all__ = ["NAMES", "are_given", "draw_cell", "network_names", "short_names", "write_report"]
+__all__ = ["NAMES", "are_given", "draw_cell", "network_names", "short_names", "title_of_candidate", "write_report"]

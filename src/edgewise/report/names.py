@@ -59,9 +59,14 @@ def title_of_candidate(entry: Mapping[str, Any]) -> str:
     if entry["kind"] == "last":
         return "the search's cells"
     if entry["kind"] == "hand":
-        return NAMES.get(entry["name"], entry["name"])
-    said = {"epochs": "cells of {}", "sampled": "{} from the mixture", "published": "{} (published)"}
-    return said.get(entry["kind"], "{}").format(entry["name"])
+        return NAMES.get(entry["name"], str(entry["name"]))
+    name = str(entry["name"])
+    said = {
+        "epochs": f"cells of {name}",
+        "sampled": f"{name} from the mixture",
+        "published": f"{name} (published)",
+    }
+    return said.get(entry["kind"], name)
 
 
 def short_names(run: Mapping[str, Any]) -> dict[str, str]:

@@ -117,6 +117,11 @@ class SelectionTask:
         return dict(self._trained)
 
     @property
+    def figures_at_the_end(self) -> dict[str, dict[str, float]]:
+        """What each candidate was last ranked by: its "loss" and, where a rung asked for it, its "accuracy"."""
+        return {name: dict(values) for name, values in self._figures.items()}
+
+    @property
     def epochs(self) -> int:
         """Epochs of all candidates together: those done, and those to come if nobody diverges."""
         if self.order:

@@ -174,13 +174,7 @@ def _announce_kernels(study: Study, options: StudyOptions, progress: Progress) -
         return
     compute = Compute(options.device, options.precision)
     todo = [run for run in study.runs if study.states[run.name].todo]
-    settings = [
-        (
-            wanted_phases(run.command, run.cell.settings.compare, selects=run.cell.settings.selection is not None),
-            run.cell.settings,
-        )
-        for run in todo
-    ]
+    settings = [(wanted_phases(run.command, run.cell.settings), run.cell.settings) for run in todo]
     if any(wants_kernels(compute, *one) for one in settings):
         for line in kernel_notes():
             progress.say(line)

@@ -85,8 +85,11 @@ class PlannedRun:
         """Epochs of all its phases, if none stops early."""
         settings = self.cell.settings
         search = settings.search.epochs if self.command in ("run", "search") else 0
-        networks = {"run": 1 + len(settings.compare), "search": 0, "train": 1}[self.command]
-        return search + networks * settings.train.epochs
+        networks = {"run": 1 + len(settings.compared), "search": 0, "train": 1}[self.command]
+        selection = 0
+        if self.command == "run" and settings.selection is not None:
+            selection = settings.selection.cost(settings.candidates.total)
+        return search + selection + networks * settings.train.epochs
 
     def __str__(self) -> str:
         return self.name
