@@ -61,7 +61,7 @@ class Settings(Recipe):
 
     @property
     def compared(self) -> tuple[Baseline, ...]:
-        """The networks of `compare` that there can be: the search's own cells are another only after a selection."""
+        """The networks of `compare` that there can be: "searched" is another only after a selection."""
         return tuple(name for name in self.compare if name != "searched" or self.selection is not None)
 
     def bibtex(self) -> list[str]:
