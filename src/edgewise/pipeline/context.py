@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import Settings
-from edgewise.report import are_given, short_names
+from edgewise.report import are_given, ranked, short_names
 from edgewise.spaces import Genotype
 
 
@@ -122,21 +121,3 @@ class Context:
         """What lines call a network: cells that were given were not found."""
         run = self.folder.read_run()
         return short_names(run)[name] if name == "found" and (are_given(run) or "won" in run) else name
-
-
-def ranked(selection: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The candidates of a finished selection, the best first: those that stayed longer before those that went out.
-
-    Args:
-        selection: the content of selection.json.
-    """
-    order, out = selection["order"], selection["out"]
-
-    def place(entry: Mapping[str, Any]) -> tuple[float, ...]:
-        name = entry["name"]
-        if name in order:
-            return (0, order.index(name))
-        gone = out[name]
-        return (1, -gone["rung"], math.inf if gone["place"] is None else gone["place"])
-
-    return sorted(selection["candidates"], key=place)

@@ -32,7 +32,7 @@ from edgewise.pipeline.estimate import say_cost
 from edgewise.pipeline.fitting import budget_facts, budget_sentence
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import run_phase, wanted_phases
-from edgewise.pipeline.selecting import check_rankable
+from edgewise.pipeline.selecting import check_rankable, check_sized
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sizes import check_sizes
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
@@ -107,6 +107,7 @@ def start(
     processes = compute.processes
     progress, out = heard(progress, processes), processes.broadcast(str(out))
     open_truth(options.truth, settings)
+    check_sized(designs, settings.budget)
     processes.on_main(lambda: RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite))
     data = seen_from(settings.data, options.began_in)
     paths = path_facts({"data": data.source, "truth": options.truth}, Path(out))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgewise.budget import Budget
 from edgewise.core import folder as files
 from edgewise.core.errors import ConfigError, RunError
 from edgewise.pipeline.candidates import Design, list_candidates
@@ -20,14 +21,18 @@ from edgewise.selection import Entrant, SelectionTask
 FEWEST_IMAGES = 20
 
 
-NO_LIMIT = (
-    "hand-made networks have no size of their own: state a limit, such as --max-params 80k, or give cells as well"
-)
-
-
 def rank_interval(images: int) -> float:
     """The largest half-width of the 95 % interval of an accuracy on so many images."""
     return 1.96 * math.sqrt(0.25 / images)
+
+
+def check_sized(designs: Sequence[Design], budget: Budget) -> None:
+    """Raises ConfigError if nothing says how large given candidates may be."""
+    if designs and not budget.limits and all(design.genotype is None for design in designs):
+        raise ConfigError(
+            "hand-made networks have no size of their own: state a limit, such as --max-params 80k, or give cells "
+            "as well"
+        )
 
 
 def check_rankable(images: int) -> None:
@@ -86,9 +91,7 @@ def _sizing(designs: Sequence[Design], context: Context) -> Sizing:
     if sizing.limits:
         return sizing
     first = next((design.genotype for design in designs if design.genotype is not None), None)
-    if first is None:
-        raise RunError(NO_LIMIT)
-    note_found_limit(sizing.given(first), context)
+    note_found_limit(sizing.given(first or context.searched()), context)
     return sizing_of(context)
 
 

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgewise.budget import FIGURES, TITLES, figures_of, show_used
-from edgewise.nn import HAND_MADE
-from edgewise.pipeline.context import ranked
-from edgewise.report import NAMES, title_of_candidate
+from edgewise.report import NAMES, ranked, title_of_candidate
 from edgewise.report.numbers import interval
 
 
@@ -37,7 +35,7 @@ def summary_rows(
         rows.append(
             (
                 names.get(name, name),
-                _size(name, entry),
+                _size(entry),
                 *(_figure(figure, entry) for figure in _known(results)),
                 f"{entry['top1']:.2%} of {entry['test_images']}",
                 f"{100 * low:.1f}-{100 * high:.1f}",
@@ -68,7 +66,7 @@ def selection_rows(selection: Mapping[str, Any]) -> list[tuple[str, ...]]:
             (
                 "diverged" if diverged else str(place),
                 title_of_candidate(entry),
-                _size(name, entry),
+                _size(entry),
                 f"{entry['params']:,}",
                 f"{entry['macs']:,}",
                 str(selection["epochs"][name]),
@@ -85,10 +83,10 @@ def _known(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [figure for figure in FIGURES if figure in there]
 
 
-def _size(name: str, entry: Mapping[str, Any]) -> str:
+def _size(entry: Mapping[str, Any]) -> str:
     if "channels" not in entry:
         return "-"
-    return f"{entry['channels']} x {entry['layers']}{' a stage' if name in HAND_MADE else ''}"
+    return f"{entry['channels']} x {entry['layers']}{' a stage' if entry.get('genotype') is None else ''}"
 
 
 def _figure(figure: str, entry: Mapping[str, Any]) -> str:

@@ -3,5 +3,15 @@
 from edgewise.report.draw import draw_cell
 from edgewise.report.names import NAMES, are_given, network_names, short_names, title_of_candidate
 from edgewise.report.page import write_report
+from edgewise.report.selection import ranked
 
-__all__ = ["NAMES", "are_given", "draw_cell", "network_names", "short_names", "title_of_candidate", "write_report"]
+__all__ = [
+    "NAMES",
+    "are_given",
+    "draw_cell",
+    "network_names",
+    "ranked",
+    "short_names",
+    "title_of_candidate",
+    "write_report",
+]

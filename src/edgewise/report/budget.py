@@ -17,7 +17,13 @@ UNITS = {
     "latency_ms": "milliseconds for an image",
 }
 SYMBOLS = {
-    **{"found": "circle", "random": "diamond", "hand": "square", "inverted": "triangle-up"},
+    **{
+        "found": "circle",
+        "searched": "pentagon",
+        "random": "diamond",
+        "hand": "square",
+        "inverted": "triangle-up",
+    },
     "resnet8": "star",
 }
 _WIDE = 10

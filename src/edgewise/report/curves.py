@@ -13,7 +13,14 @@ LOSS = Axis("cross-entropy, nats")
 ACCURACY = Axis("training accuracy", ".2%", {"tickformat": ".0%"})
 RATE = Axis("learning rate", settings={"rangemode": "tozero"})
 NORM = Axis("mean norm", settings={"rangemode": "tozero"})
-DASHES = {"found": "solid", "random": "dash", "hand": "dot", "inverted": "dashdot", "resnet8": "longdash"}
+DASHES = {
+    "found": "solid",
+    "searched": "longdashdot",
+    "random": "dash",
+    "hand": "dot",
+    "inverted": "dashdot",
+    "resnet8": "longdash",
+}
 
 
 def search_curves(search: Sequence[Mapping[str, Any]]) -> list[Figure]:

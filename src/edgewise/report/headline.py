@@ -8,11 +8,14 @@ from typing import Any
 
 from edgewise.report.diagnostics import epochs_done, stopped
 from edgewise.report.exploration import exploration_lead, exploration_title
-from edgewise.report.names import are_given
+from edgewise.report.names import are_given, title_of_candidate
 from edgewise.report.numbers import percent
 from edgewise.report.record import EXPLORE, RunRecord
+from edgewise.report.selection import ranked
 from edgewise.report.tables import verdicts
 
+ALONE = ("search", "select")
+"""Commands that train no network to its end."""
 STATES = {"done": "finished", "running": "running", "interrupted": "interrupted", "failed": "failed"}
 
 
@@ -55,6 +58,7 @@ def _title(record: RunRecord) -> str:
     if record.results:
         name, entry = next(iter(record.results.items()))
         found = f"the given cells{_of(record)}" if are_given(record.run) else "the cells found"
+        found = "the chosen network" if record.run.get("won") else found
         cells = found if name == "found" else f"the {name} network"
         return f"{percent(entry['top1'])} of {entry['test_images']:,} test images right: {cells} on {source}"
     if record.training:
@@ -64,10 +68,19 @@ def _title(record: RunRecord) -> str:
     if record.explored:
         return exploration_title(record)
     if record.search:
+        if record.run.get("won") and record.selection:
+            return _chosen(record.selection, source)
         if record.genotype is not None:
             return f"Cells found on {source} in {len(record.search)} epochs{_detours(record.search)}"
         return f"Search on {source}: {_progress(epochs_done(record.search), record.planned_epochs('search'))}"
+    if record.run.get("won") and record.selection:
+        return _chosen(record.selection, source)
     return f"A run on {source} that has no epoch behind it yet"
+
+
+def _chosen(selection: Mapping[str, Any], source: str) -> str:
+    best = ranked(selection)[0]
+    return f"{title_of_candidate(best)}, chosen of {len(selection['candidates'])} candidates on {source}"
 
 
 def _of(record: RunRecord) -> str:
@@ -107,7 +120,8 @@ def _missing(record: RunRecord) -> list[str]:
     if command == EXPLORE:
         return [] if record.verdict else ["no result yet: the search is not at its end"]
     if not record.search:
-        missing.append("no search: the cells were given" if command == "train" else "no epoch of a search yet")
+        given = command in ("train", "select")
+        missing.append("no search: the cells were given" if given else "no epoch of a search yet")
     else:
         planned = record.planned_epochs("search")
         done = epochs_done(record.search)
@@ -118,7 +132,7 @@ def _missing(record: RunRecord) -> list[str]:
         if not any(epoch["conflicts"] for epoch in record.search):
             missing.append("no conflicts: alpha has not been trained yet")
     if not record.training:
-        missing.append("no training" if command == "search" else "no epoch of a training yet")
+        missing.append("no training" if command in ALONE else "no epoch of a training yet")
     if not record.results:
-        missing.append("no test results" if command == "search" else "no test results yet")
+        missing.append("no test results" if command in ALONE else "no test results yet")
     return missing

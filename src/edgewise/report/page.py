@@ -37,6 +37,7 @@ from edgewise.report.mixtures import (
     has_dropped,
 )
 from edgewise.report.record import RunRecord, read_record
+from edgewise.report.selection import selection_figures, selection_sentences, selection_table
 from edgewise.report.tables import cell_title, cost_table, data_table, facts_table, per_class_table, results_table
 from edgewise.report.testing import MOST_WITH_COUNTS, confusion_figures, per_class_figure
 from edgewise.report.timeline import counts_table, make_timeline
@@ -85,6 +86,8 @@ def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
         "results": results_table(record),
         "budget": budget_table(record),
         "budget_sentences": budget_sentences(record),
+        "selection": selection_table(record),
+        "selection_sentences": selection_sentences(record),
         "timeline": timeline,
         "counts": counts_table(record),
         "figures": groups,
@@ -126,6 +129,7 @@ def _figures(record: RunRecord) -> dict[str, list[Figure]]:
     return {
         "scores": [scores] if scores else [],
         "costs": budget_figures(record),
+        "selection": selection_figures(record),
         "alpha": alpha_figures(record.search),
         "alpha_edge": [edge] if edge else [],
         "beta": beta_figures(record.search),

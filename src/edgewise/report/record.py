@@ -24,6 +24,7 @@ _SEARCH = (
 _TRAIN = ["network", "epoch", "loss", "accuracy", "lr", "grad_norm"]
 _QUERY = ["query", "genotype", "score", "best", "best_query"]
 _VERDICT = ["strategy", "queries", "distinct", "score", "query"]
+_CHOSEN = ["candidates", "winner", "order", "out", "epochs", "images", "seconds", "figures"]
 _TIMING = ["phase", "epoch", "seconds", "peak_memory_bytes"]
 _RESULT = ["params", "macs", "top1", "loss", "per_class", "confusion", "test_images", "cells"]
 # What older traces do not hold; null where it was not measured.
@@ -51,6 +52,8 @@ class RunRecord:
         genotype: the cells of genotype.json, or of results.json where there is no such file.
         explored: the trace's queries of a black-box search.
         verdict: results.json of a black-box search.
+        selecting: the trace's epochs of a selection.
+        selection: selection.json.
     """
 
     path: Path
@@ -64,6 +67,8 @@ class RunRecord:
     genotype: Mapping[str, Any] | None
     explored: Sequence[Mapping[str, Any]] = ()
     verdict: Mapping[str, Any] | None = None
+    selecting: Sequence[Mapping[str, Any]] = ()
+    selection: Mapping[str, Any] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -107,6 +112,8 @@ def read_record(path: Path) -> RunRecord:
         genotype=_genotype(source, results),
         explored=_queries(trace, source.file(folder.TRACE)) if explores else (),
         verdict=_verdict(source) if explores else None,
+        selecting=_selecting(trace, source.file(folder.TRACE)),
+        selection=_selection(source),
     )
 
 
@@ -225,6 +232,37 @@ def _results(source: RunFolder) -> dict[str, Mapping[str, Any]]:
             check_genotype(entry["genotype"], f"{where}, {name}")
     named = sorted(results, key=lambda name: NETWORKS.index(name) if name in NETWORKS else len(NETWORKS))
     return {name: results[name] for name in named}
+
+
+def _selecting(trace: Sequence[Mapping[str, Any]], path: Path) -> list[Mapping[str, Any]]:
+    """The epochs of a selection."""
+    found = []
+    for number, record in enumerate(trace, 1):
+        if record.get("phase") == "select":
+            _require(record, ("network", "rung", "epoch"), f"{path}, line {number}")
+            found.append(record)
+    return found
+
+
+def _selection(source: RunFolder) -> Mapping[str, Any] | None:
+    """selection.json, whose shape was checked as it was read; a finished one is whole."""
+    if not source.has(folder.SELECTION):
+        return None
+    selection, where = source.read_json(folder.SELECTION), str(source.file(folder.SELECTION))
+    names = {entry["name"] for entry in selection.get("candidates", ())}
+    if "winner" in selection:
+        _require(selection, _CHOSEN, where)
+        placed = set(selection["order"]) | set(selection["out"])
+        lacking = names - placed | names - set(selection["epochs"]) | names - set(selection["images"])
+        if lacking or selection["winner"] not in names:
+            raise RunError(
+                f"{where}: damaged: winner, order, out, epochs and images do not tell of all candidates "
+                f"({', '.join(sorted(lacking)[:3]) or selection['winner']}): restore the file from a copy"
+            )
+    for entry in selection.get("candidates", ()):
+        if entry["genotype"] is not None:
+            check_genotype(entry["genotype"], f"{where}, {entry['name']}")
+    return selection
 
 
 def _queries(trace: Sequence[Mapping[str, Any]], path: Path) -> list[Mapping[str, Any]]:
