@@ -1,0 +1,99 @@
+"""Planted mistakes in the selection: who is trained, on what, for how long, and who wins."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import plant
+
+TASK = "tests/selection/test_task.py::test_"
+RUN = "tests/pipeline/test_selecting.py::test_"
+
+SELECTION = [
+    plant(
+        "the arch split is trained on as well",
+        "selection/task.py",
+        "                images=splits.weights,\n",
+        "                images=splits.train,\n",
+        TASK + "test_images_and_for_the_weights_arch_images_are_not_read",
+    ),
+    plant(
+        "the last rung ranks on test images",
+        "selection/task.py",
+        "            self._splits.arch,\n",
+        "            self._splits.test.open(),\n",
+        TASK + "test_images_and_for_the_weights_arch_images_are_not_read",
+    ),
+    plant(
+        "the weaker half goes on",
+        "selection/task.py",
+        'sign = 1 if by == "loss" else -1',
+        'sign = -1 if by == "loss" else 1',
+        TASK + "those_with_the_lowest_training_loss_go_on",
+    ),
+    plant(
+        "those that go on begin their schedule again",
+        "selection/task.py",
+        "self._task.step(self._trained[self._name], step)",
+        "self._task.step(step % 2, step)",
+        TASK + "the_winner_has_been_trained_as_if_nobody_had_asked_in_between",
+    ),
+    plant(
+        "a candidate that went out is trained on",
+        "selection/task.py",
+        "self._rung + 1, order[:stay], 0",
+        "self._rung + 1, list(order), 0",
+        TASK + "who_went_out_is_not_trained_on",
+    ),
+    plant(
+        "each candidate has images of its own",
+        "selection/task.py",
+        "                seed=seed,\n",
+        "                seed=seed + len(entrant.name) + entrant.macs,\n",
+        TASK + "all_candidates_see_the_same_images_in_the_same_order",
+    ),
+    plant(
+        "of two that rank alike the dearer one goes on",
+        "selection/task.py",
+        "(sign * self._figures[name][by], self._macs[name])",
+        "(sign * self._figures[name][by], -self._macs[name])",
+        TASK + "of_two_that_rank_alike_the_one_with_fewer_multiply_adds_goes_on",
+    ),
+    plant(
+        "a training that diverges ends the selection",
+        "selection/task.py",
+        "            except DivergedError as error:\n                self._reason = str(error)",
+        "            except DivergedError:\n                raise",
+        TASK + "one_that_diverges_is_put_out_with_its_reason_and_ends_nothing",
+    ),
+    plant(
+        "a resumed selection has forgotten what candidates were ranked by",
+        "selection/task.py",
+        'self._figures, self._reason = dict(state["figures"]), state["reason"]',
+        'self._figures, self._reason = {}, state["reason"]',
+        TASK + "a_selection_that_was_stopped_anywhere_ends_as_one_that_was_not",
+    ),
+    plant(
+        "the random candidates have a larger budget",
+        "pipeline/selecting.py",
+        "            entries.append(design.record() | size_of(design, sizing).record())",
+        "            limits = {'params': 1e6} if design.kind == 'random' else sizing.limits\n"
+        "            entries.append(\n"
+        "                design.record()\n"
+        "                | size_of(design, Sizing(sizing.budget, limits, sizing.subject)).record()\n"
+        "            )",
+        RUN + "all_candidates_keep_to_the_same_limit",
+    ),
+    plant(
+        "equal cells take part twice",
+        "pipeline/candidates.py",
+        "if any(design.genotype == genotype for design in designs):",
+        "if False:",
+        RUN + "equal_cells_take_part_once",
+    ),
+    plant(
+        "the search's cells are trained, whoever won",
+        "pipeline/context.py",
+        '        if name == "found":\n            return self.winner()\n',
+        '        if name == "found":\n            return selection["candidates"][0]\n',
+        RUN + "the_winner_is_what_the_run_has_found",
+    ),
+]
