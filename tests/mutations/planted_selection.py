@@ -90,10 +90,10 @@ SELECTION = [
         RUN + "equal_cells_take_part_once",
     ),
     plant(
-        "the search's cells are trained, whoever won",
+        "the last of the ranking is trained",
         "pipeline/context.py",
-        '        if name == "found":\n            return self.winner()\n',
-        '        if name == "found":\n            return selection["candidates"][0]\n',
+        'one["name"] == selection["winner"])',
+        'one["name"] == selection["order"][-1])',
         RUN + "the_winner_is_what_the_run_has_found",
     ),
 ]
