@@ -148,7 +148,14 @@ def test_the_search_of_a_run_that_selects_is_that_of_one_that_does_not(chosen: P
     assert own == genotype_of(whole.folder)
 
 
-@pytest.mark.parametrize("place", [("selection", 1, 1), ("selection", 10, 0), ("training (chosen)", 1, 1)])
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(("selection", 1, 1), marks=pytest.mark.slow),
+        ("selection", 10, 0),
+        pytest.param(("training (chosen)", 1, 1), marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_killed_in_any_rung_ends_as_the_run_never_killed(
     chosen: Path, place: tuple[str, int, int], tmp_path: Path
 ) -> None:

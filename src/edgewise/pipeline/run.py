@@ -305,11 +305,11 @@ def _truth_file(run: dict[str, Any], folder: RunFolder) -> str | None:
 
 
 def _result(folder: RunFolder) -> RunResult:
-    genotype = None
-    if folder.has(files.GENOTYPE):
+    run, genotype = folder.read_run(), None
+    # Of given networks, one made by hand may have been chosen; every other run ends with cells.
+    if folder.has(files.GENOTYPE) or run.get("command") != "select":
         genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
     selection = folder.read_json(files.SELECTION) if folder.has(files.SELECTION) else {}
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
-    run = folder.read_run()
     failure = run.get("error", "") if run.get("diverged") else ""
     return RunResult(folder.path, genotype, results, failure, network_names(run), budget_sentence(run), selection)

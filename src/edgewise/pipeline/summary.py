@@ -86,7 +86,7 @@ def _known(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _size(entry: Mapping[str, Any]) -> str:
     if "channels" not in entry:
         return "-"
-    return f"{entry['channels']} x {entry['layers']}{' a stage' if entry.get('genotype') is None else ''}"
+    return f"{entry['channels']} x {entry['layers']}{' a stage' if entry.get('genotype', entry) is None else ''}"
 
 
 def _figure(figure: str, entry: Mapping[str, Any]) -> str:
