@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ PHASES = sys.modules["edgewise.pipeline.phases"]
 FITTING = sys.modules["edgewise.pipeline.fitting"]
 SIZING = sys.modules["edgewise.pipeline.sizing"]
 ESTIMATE = sys.modules["edgewise.pipeline.estimate"]
+ROOT = Path(__file__).parents[2]
 SEED = 3
 # Every stream is drawn from: crops, the projection's order, partial channels, drop-path, the auxiliary head.
 SETS = (
@@ -91,6 +94,38 @@ def child_environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(sys.path),
         "COLUMNS": "120",
     }
+
+
+def kill_child(is_there: Callable[[str], bool], action: str, folder: Path, *sets: str, delay: float) -> str:
+    """Runs `tests.pipeline.child` and kills it where it says that it is there; returns its last line.
+
+    Args:
+        is_there: whether a line says so.
+        action: "start" or "resume".
+        folder: of the run.
+        sets: settings of a run that is started.
+        delay: seconds between the line and the kill.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.pipeline.child", action, str(folder), *sets],
+        cwd=ROOT,
+        env=child_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert child.stdout is not None
+    lines = []
+    with child.stdout:
+        for line in child.stdout:
+            lines.append(line)
+            if is_there(line):
+                time.sleep(delay)
+                child.kill()
+                break
+        child.wait()
+    assert child.returncode == -9, f"the child ended by itself:\n{''.join(lines)}"
+    return lines[-1]
 
 
 def without_seconds(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +13,16 @@ import pytest
 from tests.pipeline.child import CHECKPOINT_SECONDS
 from tests.pipeline.small import (
     NETWORKS,
+    ROOT,
     SEARCH_EPOCHS,
     SEARCH_STEPS,
     TRAIN_EPOCHS,
     TRAIN_STEPS,
     assert_same_outcome,
     child_environment,
+    kill_child,
 )
 
-ROOT = Path(__file__).parents[2]
 PLACES = (
     [("search", e, s) for e in range(SEARCH_EPOCHS) for s in range(SEARCH_STEPS)]
     + [(f"training ({n})", e, s) for n in NETWORKS for e in range(TRAIN_EPOCHS) for s in range(TRAIN_STEPS)]
@@ -50,26 +50,7 @@ def is_at(line: str, place: tuple[str, int, int]) -> bool:
 
 def kill_at(moment: Moment, action: str, folder: Path) -> str:
     """Runs a child and kills it at a moment; returns the place that it had reached."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.pipeline.child", action, str(folder)],
-        cwd=ROOT,
-        env=child_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert child.stdout is not None
-    lines = []
-    with child.stdout:
-        for line in child.stdout:
-            lines.append(line)
-            if is_at(line, moment.place):
-                time.sleep(moment.delay)
-                child.kill()
-                break
-        child.wait()
-    assert child.returncode == -9, f"the child ended by itself:\n{''.join(lines)}"
-    return lines[-1]
+    return kill_child(lambda line: is_at(line, moment.place), action, folder, delay=moment.delay)
 
 
 def finish(folder: Path) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +24,7 @@ from tests.pipeline.small import (
     RUN,
     Watch,
     assert_same_outcome,
-    child_environment,
+    kill_child,
     one_thread,
     options,
     small,
@@ -34,7 +32,6 @@ from tests.pipeline.small import (
     without_onnx,
 )
 
-ROOT = Path(__file__).parents[2]
 SELECTS = (
     "selection.rungs=2",
     "selection.epochs=2",
@@ -160,36 +157,14 @@ def test_a_run_killed_in_any_rung_ends_as_the_run_never_killed(
     chosen: Path, place: tuple[str, int, int], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    kill_at(place, folder)
+    there = "step|" + "|".join(map(str, place))
+    kill_child(lambda line: line.rstrip("\n") == there, "start", folder, *SELECTS, delay=0.02)
     with one_thread():
         resume(folder)
     assert_same_outcome(chosen, folder)
     ours, theirs = selection_of(chosen), selection_of(folder)
     assert {k: v for k, v in ours.items() if k != "seconds"} == {k: v for k, v in theirs.items() if k != "seconds"}
     assert {path.name for path in folder.iterdir()} == {path.name for path in chosen.iterdir()}
-
-
-def kill_at(place: tuple[str, int, int], folder: Path) -> None:
-    """Starts the run in a child and kills it where it says that it is there."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.pipeline.child", "start", str(folder), *SELECTS],
-        cwd=ROOT,
-        env=child_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert child.stdout is not None
-    with child.stdout:
-        lines = []
-        for line in child.stdout:
-            lines.append(line)
-            if line.rstrip("\n") == "step|" + "|".join(map(str, place)):
-                time.sleep(0.02)
-                child.kill()
-                break
-        child.wait()
-    assert child.returncode == -9, "".join(lines)
 
 
 @pytest.mark.parametrize("kind", ["hand", "inverted", "resnet8"])
