@@ -84,7 +84,7 @@ def _keeps(genotype: Genotype, budget: Budget, channels: int, layers: int) -> bo
     sizing = _sizing(budget, channels, layers)
     entry = sizing.given(genotype).record()
     if any(name in budget.limits for name in MEASURED):
-        entry |= sizing.measure(build_network(genotype, sizing.subject.spec), genotype)
+        entry |= sizing.measure(build_network(genotype, sizing.subject.spec), genotype, sizing.subject.spec)
     return max(shares_of(entry, budget.limits).values()) <= 1
 
 

@@ -165,7 +165,7 @@ def test_a_training_sees_the_weights_images_is_scored_on_the_arch_images_and_ope
     class Watched(TRAINER.TrainTask):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            seen.append(("trained", arguments[3].train.pixels.numpy().tobytes()))
+            seen.append(("trained", options["images"].pixels.numpy().tobytes()))
 
     def watched(network: Any, images: Any, *arguments: Any, **options: Any) -> Any:
         seen.append(("scored", images.pixels.numpy().tobytes()))

@@ -92,8 +92,8 @@ SELECTION = [
     plant(
         "the last of the ranking is trained",
         "pipeline/context.py",
-        'one["name"] == selection["winner"])',
-        'one["name"] == selection["order"][-1])',
+        "            return best[0]\n",
+        '            return next(one for one in best if one["name"] == selection["order"][-1])\n',
         RUN + "the_winner_is_what_the_run_has_found",
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,9 +12,10 @@ from torch import nn
 
 from edgewise.budget import Budget, figures_of
 from edgewise.core.errors import ConfigError
-from edgewise.export import Latency, Measured
+from edgewise.export import Latency, Measured, export_onnx
 from edgewise.export.expected import stored_values
-from edgewise.nn import NetworkSpec, build_network, count_params, hand_made
+from edgewise.nn import HAND_MADE, NetworkSpec, build_network, count_params, hand_made
+from edgewise.nn.build import build_design, spec_of_design
 from edgewise.pipeline.sized import Subject, shares_of
 from edgewise.pipeline.sizing import NEAR, Sizing
 from edgewise.spaces import Genotype, published, random_genotype, space
@@ -35,7 +37,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Exports whose bytes are 4 a stored value and 90 a module, 1 ms for 10,000 values; the list counts them."""
     made: list[int] = []
 
-    def export(self: Sizing, network: nn.Module, genotype: Genotype | None) -> Measured:
+    def export(self: Sizing, network: nn.Module, design: Genotype | str, spec: NetworkSpec) -> Measured:
         values, modules = stored_values(network), len(list(network.modules()))
         made.append(values)
         return Measured(4 * values + 90 * modules, Latency(values / 10_000, 0.0, 9.0, 100))
@@ -125,7 +127,7 @@ def test_measured_limits_are_met_by_what_was_exported_and_the_next_width_breaks_
     assert all(share <= 1 for share in used.values())
     wider = replace(SPEC, channels=sized.channels + 1, layers=sized.layers)
     network = build_network(cells(name), wider)
-    measured = fitted.measure(network, None)
+    measured = fitted.measure(network, network.genotype, wider)
     more = sizing(Budget(int8=budget.int8), Subject(wider, 16, *subject_rest())).given(cells(name)).record()
     assert any(share > 1 for share in shares_of(more | measured, budget.limits).values())
     assert len(exports) <= 8
@@ -167,8 +169,25 @@ def test_a_limit_on_size_holds_for_the_real_file(limit: dict) -> None:
     sized = fitted.cells(genotype, what="cells")
     network = build_network(genotype, replace(SPEC, channels=sized.channels, layers=sized.layers))
     wider = build_network(genotype, replace(SPEC, channels=sized.channels + 1, layers=sized.layers))
-    assert fitted.measure(network, genotype)["size"] == sized.record()["size"] <= budget.limits["size"]
-    assert fitted.measure(wider, genotype)["size"] > budget.limits["size"]
+    assert (
+        fitted.measure(network, genotype, network.spec)["size"] == sized.record()["size"] <= budget.limits["size"]
+    )
+    assert fitted.measure(wider, genotype, wider.spec)["size"] > budget.limits["size"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(HAND_MADE))
+def test_a_limit_on_size_holds_for_the_file_of_a_hand_made_network(name: str, tmp_path: Path) -> None:
+    fitted = sizing(Budget(size=100_000))
+    sized = fitted.hand_made(name)
+    spec = spec_of_design(name, sized.channels, sized.layers, SPEC)
+    network = build_design(name, spec)
+    with torch.no_grad():  # as a training leaves them: no two are equal, of which a file would hold one
+        for values in network.state_dict().values():
+            if values.is_floating_point():
+                values.uniform_(0.1, 1.0)
+    export_onnx(network, fitted.subject.facts(name, spec), tmp_path / "network.onnx")
+    assert (tmp_path / "network.onnx").stat().st_size == sized.measured["size"] <= 100_000
 
 
 def test_fitting_leaves_the_random_numbers_of_a_run_where_they_were(exports: list[int]) -> None:

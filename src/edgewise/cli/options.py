@@ -153,6 +153,13 @@ Truth = Annotated[
         "--truth", metavar="FILE", help="A table of NAS-Bench-201: say at each epoch what the cell really reaches."
     ),
 ]
+Networks = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="GENOTYPE...",
+        help="Files, run folders, published names or texts of genotypes; hand, inverted or resnet8.",
+    ),
+]
 RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Track = Annotated[
     TrackerChoice | None,

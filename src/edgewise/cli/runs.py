@@ -163,13 +163,7 @@ def train(
 
 @opt.takes_budget
 def select(
-    genotypes: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="GENOTYPE...",
-            help="Files, run folders, published names or texts of genotypes; hand, inverted or resnet8.",
-        ),
-    ],
+    genotypes: opt.Networks,
     data: opt.Data = None,
     recipe: opt.RecipeName = DEFAULT_RECIPE,
     preset: opt.Preset = None,
@@ -305,13 +299,12 @@ def _resume(folder: Path, sets: list[str] | None) -> None:
 def _conclude(result: RunResult, progress: Progress) -> None:
     from edgewise.pipeline import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 
+    limits = f"; {result.budget}" if result.budget else ""
     if "winner" in result.selection:
-        limits = f"; {result.budget}" if result.budget else ""
         title = f"Chosen without a look at test images{limits}"
         progress.table(title, SELECTION_COLUMNS, selection_rows(result.selection))
     if result.results:
         heads, rows = summary_columns(result.results), summary_rows(result.results, result.names)
-        limits = f"; {result.budget}" if result.budget else ""
         progress.table(f"Tested once, after the same training{limits}", heads, rows)
     progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")
     if result.failure:

@@ -28,13 +28,7 @@ DEVICES_EXAMPLES = """Examples:
 
 @opt.takes_budget
 def fit(
-    genotypes: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="GENOTYPE...",
-            help="Files, run folders, published names or texts of genotypes; hand, inverted or resnet8.",
-        ),
-    ],
+    genotypes: opt.Networks,
     layers: Annotated[
         int | None,
         typer.Option("--layers", min=3, max=250, help="Cells of the network; fitted (about 5) if left out."),

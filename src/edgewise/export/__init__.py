@@ -2,7 +2,7 @@
 
 from edgewise.export.classifier import Classifier
 from edgewise.export.expected import Expected, file_size
-from edgewise.export.facts import NetworkFacts, to_metadata
+from edgewise.export.facts import NetworkFacts, for_inference, to_metadata
 from edgewise.export.latency import Latency, latency
 from edgewise.export.measured import (
     Measured,
@@ -25,6 +25,7 @@ __all__ = [
     "describe_export",
     "export_onnx",
     "file_size",
+    "for_inference",
     "latency",
     "load_network",
     "measure_export",

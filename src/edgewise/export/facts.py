@@ -23,7 +23,7 @@ class NetworkFacts:
 
     Args:
         genotype: its cells; None for a network made by hand.
-        spec: its size; see `spec_of_hand_made` for a network made by hand.
+        spec: its size; see `spec_of_design` for a network made by hand.
         class_names: the names of the logits, in order.
         mean: per channel, subtracted from images whose black is 0 and white is 1.
         std: per channel, in the same unit; what is left is divided by it.

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from edgewise.core.errors import ExportError
 from edgewise.export.facts import NetworkFacts
-from edgewise.nn.build import AnyNetwork, build_network
-from edgewise.nn.hand_made import build_hand_made
+from edgewise.nn.build import AnyNetwork, build_design
 from edgewise.nn.network import NetworkSpec
 
 _SHOWN = 3
@@ -62,9 +61,7 @@ def empty_network(facts: NetworkFacts) -> nn.Module:
     Nothing is drawn: loading a network leaves every random stream where it was.
     """
     with torch.device("meta"):
-        if facts.genotype is None:
-            return build_hand_made(facts.hand_made, facts.spec).float()
-        return build_network(facts.genotype, _plain(facts.spec)).float()
+        return build_design(facts.genotype or facts.hand_made, _plain(facts.spec)).float()
 
 
 def misfits(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:

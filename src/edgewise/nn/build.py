@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import nn
 
 from edgewise.core.errors import ConfigError
 from edgewise.nn.edges import Kept
+from edgewise.nn.hand_made import hand_made
 from edgewise.nn.nb201 import NB201Network, NB201Supernet
 from edgewise.nn.network import Network, NetworkSpec
 from edgewise.nn.supernet import Supernet, SupernetSpec
@@ -17,6 +21,8 @@ AnyNetwork = Network | NB201Network
 AnySupernet = Supernet | NB201Supernet
 
 NETWORKS: dict[str, type[AnyNetwork]] = {"darts": Network, "nb201": NB201Network}
+STAGES = 3
+"""Of a hand-made network."""
 SUPERNETS: dict[str, type[AnySupernet]] = {"darts": Supernet, "nb201": NB201Supernet}
 
 
@@ -32,6 +38,36 @@ def build_network(genotype: Genotype, spec: NetworkSpec) -> AnyNetwork:
         ConfigError: the skeleton has no auxiliary head, and the spec asks for one.
     """
     return NETWORKS[space(validate(genotype).space).skeleton](genotype, spec)
+
+
+def build_design(design: Genotype | str, spec: NetworkSpec) -> nn.Module:
+    """The derived network of a genotype, or the hand-made network of a name, at the size of a spec.
+
+    Args:
+        design: the cells, or one of `HAND_MADE`.
+        spec: see `spec_of_design`.
+
+    Raises:
+        GenotypeError: the genotype does not fit its space.
+        ConfigError: no hand-made network has that name, or the skeleton has no auxiliary head.
+    """
+    if isinstance(design, Genotype):
+        return build_network(design, spec)
+    return hand_made(design).build(spec.channels, spec.layers // STAGES, spec)
+
+
+def spec_of_design(design: Genotype | str, channels: int, layers: int, like: NetworkSpec) -> NetworkSpec:
+    """The spec of a design at a size.
+
+    Args:
+        design: the cells, or one of `HAND_MADE`.
+        channels: C, or the width of a hand-made network.
+        layers: cells, or blocks in each of the three stages of a hand-made network: the spec counts them all.
+        like: classes, channels of images, stem, and for cells the auxiliary head.
+    """
+    if isinstance(design, Genotype):
+        return replace(like, channels=channels, layers=layers)
+    return replace(like, channels=channels, layers=STAGES * layers, auxiliary=False)
 
 
 def build_supernet(space: CellSpace, spec: SupernetSpec, kept: Mapping[str, Kept] | None = None) -> AnySupernet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -65,20 +65,6 @@ HAND_MADE: dict[str, HandMade] = {
 }
 """By the names that `compare` and `edgewise fit` know."""
 ALIASES = {"residual": "hand", "inverted_residual": "inverted"}
-
-
-def spec_of_hand_made(width: int, blocks: int, like: NetworkSpec) -> NetworkSpec:
-    """A spec that says how wide and deep a hand-made network is: its layers are the blocks of its three stages."""
-    return replace(like, channels=width, layers=3 * blocks, auxiliary=False)
-
-
-def build_hand_made(name: str, spec: NetworkSpec) -> nn.Module:
-    """The hand-made network that a spec of `spec_of_hand_made` describes.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    return hand_made(name).build(spec.channels, spec.layers // 3, spec)
 
 
 def hand_made(name: str) -> HandMade:

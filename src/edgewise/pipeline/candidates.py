@@ -61,9 +61,9 @@ class Design:
     genotype: Genotype | None = None
 
     @property
-    def hand_made(self) -> str:
-        """Which hand-made network it is; empty for cells."""
-        return "" if self.genotype is not None else self.name
+    def made_of(self) -> Genotype | str:
+        """Its cells, or which of `HAND_MADE` it is."""
+        return self.name if self.genotype is None else self.genotype
 
     def record(self) -> dict[str, Any]:
         """As selection.json keeps it."""
@@ -121,13 +121,6 @@ def list_candidates(
     _take(wanted.random, drawn, lambda i, one: add(f"random {i}", "random", one), wanted.random * DRAWS)
     designs += [Design(name, "hand") for name in list(HAND_MADE)[: wanted.hand]]
     return designs
-
-
-def random_designs(count: int, found: Genotype, *, seed: int) -> list[Design]:
-    """So many random cells of a space, as those of `list_candidates` but drawn from a stream of their own."""
-    chance = random.Random(Streams(seed).integer("random search"))
-    cells = space(found.space)
-    return [Design(f"random {i + 1}", "random", random_genotype(cells, chance)) for i in range(count)]
 
 
 def _take(count: int, offered: Iterator[Any], add: Callable[[int, Any], bool], most: int | None = None) -> None:

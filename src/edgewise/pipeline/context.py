@@ -13,6 +13,7 @@ from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
 from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
+from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import Settings
 from edgewise.report import are_given, ranked, short_names
@@ -51,15 +52,8 @@ class Context:
         """The content of selection.json; None where nothing is selected."""
         return self.folder.read_json(files.SELECTION) if self.folder.has(files.SELECTION) else None
 
-    def winner(self) -> Mapping[str, Any] | None:
-        """The candidate that won, as selection.json tells it; None without a selection, or before its end."""
-        selection = self.selection()
-        if selection is None or "winner" not in selection:
-            return None
-        return next(one for one in selection["candidates"] if one["name"] == selection["winner"])
-
     def contender(self, name: str) -> Mapping[str, Any] | None:
-        """The candidate of the selection that stands behind the name of a network of the run, if there is one.
+        """The candidate of a finished selection that a network of the run is made of, if there is one.
 
         Args:
             name: "found" is the winner, "searched" the search's cells, "random" the best random candidate.
@@ -67,18 +61,24 @@ class Context:
         selection = self.selection()
         if selection is None or "winner" not in selection:
             return None
+        best = ranked(selection)
         if name == "found":
-            return self.winner()
-        kind = {"searched": "last", "random": "random"}.get(name, "hand")
-        mine = [
-            one for one in ranked(selection) if one["kind"] == kind and (kind != "hand" or one["name"] == name)
-        ]
-        return mine[0] if mine else None
+            return best[0]
+        kind = {"searched": "last", "random": "random"}.get(name)
+        return next((one for one in best if (one["kind"] == kind if kind else one["name"] == name)), None)
 
     def is_winner(self, name: str) -> bool:
         """Whether a network to compare with is the winner of the selection itself."""
-        contender, winner = self.contender(name), self.winner()
-        return name != "found" and winner is not None and contender is not None and contender == winner
+        contender = self.contender(name)
+        return name != "found" and contender is not None and contender == self.contender("found")
+
+    def note_cost(self, phase: str) -> float:
+        """Writes a phase's seconds and peak memory into run.json; returns the seconds."""
+        timings = [line for line in self.folder.read_timings() if line["phase"] == phase]
+        seconds = round(sum(line["seconds"] for line in timings), 3)
+        peak = max((line["peak_memory_bytes"] for line in timings), default=0)
+        self.folder.update_run({"phases": {phase: {"seconds": seconds, "peak_memory_bytes": peak}}})
+        return seconds
 
     def results(self) -> dict[str, Any]:
         """The content of results.json; empty while there is none."""
@@ -104,8 +104,7 @@ class Context:
         """
         design: Genotype | str | None = self.searched() if name == "searched" else None
         if contender is not None:
-            data = contender["genotype"]
-            design = contender["name"] if data is None else Genotype.from_dict(data, where=files.SELECTION)
+            design = Design.of(contender, where=files.SELECTION).made_of
         return build_candidate(
             name,
             self.genotype() if design is None else None,

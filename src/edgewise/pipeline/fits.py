@@ -20,7 +20,7 @@ from edgewise.nn.hand_made import ALIASES
 from edgewise.pipeline.budgets import with_budget
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.sized import Sized, Subject, shares_of
-from edgewise.pipeline.sizing import Sizing
+from edgewise.pipeline.sizing import Sizing, size_of
 from edgewise.spaces import Genotype, name_genotype, read_genotype
 
 CIFAR = {"classes": 10, "image_size": 32, "channels": 3}
@@ -73,16 +73,15 @@ def fit_networks(given: Sequence[str | Genotype], budget: Budget, subject: Subje
         GenotypeError: one of them is neither.
     """
     sizing = Sizing(budget, budget.limits, subject)
-    cells = [None if _is_hand_made(one) else read_genotype(one) for one in given]
     fits = []
-    for one, genotype in zip(given, cells, strict=True):
-        name = name_genotype(one) if genotype is not None else HAND_MADE[ALIASES.get(str(one), str(one))].title
+    for design in [_design(one) for one in given]:
+        hand_made = design.genotype is None
+        name = HAND_MADE[design.name].title if hand_made else design.name
         try:
-            sized = sizing.hand_made(str(one)) if genotype is None else sizing.cells(genotype, what=name)
-            used = shares_of(sized.record(), budget.limits)
-            fits.append(Fit(name, sized, "", used, genotype is None))
+            sized = size_of(design, sizing, what=name)
+            fits.append(Fit(name, sized, "", shares_of(sized.record(), budget.limits), hand_made))
         except ConfigError as error:
-            fits.append(Fit(name, None, str(error), {}, genotype is None))
+            fits.append(Fit(name, None, str(error), {}, hand_made))
     return fits
 
 
@@ -125,12 +124,7 @@ def designs_of(given: Sequence[str | Genotype]) -> list[Design]:
         GenotypeError: one of them is neither.
         ConfigError: two have the same name, or fewer than two are given.
     """
-    designs = []
-    for one in given:
-        if _is_hand_made(one):
-            designs.append(Design(ALIASES.get(str(one), str(one)), "hand"))
-        else:
-            designs.append(Design(name_genotype(one), "given", read_genotype(one)))
+    designs = [_design(one) for one in given]
     names = [design.name for design in designs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -140,8 +134,9 @@ def designs_of(given: Sequence[str | Genotype]) -> list[Design]:
     return designs
 
 
-def _is_hand_made(one: str | Genotype) -> bool:
-    return isinstance(one, str) and ALIASES.get(one, one) in HAND_MADE
+def _design(one: str | Genotype) -> Design:
+    name = ALIASES.get(one, one) if isinstance(one, str) else ""
+    return Design(name, "hand") if name in HAND_MADE else Design(name_genotype(one), "given", read_genotype(one))
 
 
 def _facts_of_run(one: str | Genotype) -> dict[str, int]:

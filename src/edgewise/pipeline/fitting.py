@@ -140,7 +140,7 @@ def measure(context: Context) -> None:
 def _measured(name: str, context: Context, sizing: Sizing) -> dict[str, Any]:
     candidate = context.candidate(name)
     if name != "found":
-        return sizing.measure(candidate.network, candidate.genotype)
+        return sizing.measure(candidate.network, candidate.design, candidate.spec)
     content = context.folder.file(files.ONNX).read_bytes()
     splits = context.splits
     measured = measure_file(content, image_size=splits.image_size, in_channels=splits.channels)

@@ -23,7 +23,7 @@ from edgewise.nn import (
     measure_cost,
     residual_network_of_size,
 )
-from edgewise.nn.hand_made import build_hand_made, spec_of_hand_made
+from edgewise.nn.build import build_design, spec_of_design
 from edgewise.spaces import Genotype, random_genotype, space
 
 
@@ -34,18 +34,21 @@ class Candidate:
     Args:
         name: "found", "random" or one of `HAND_MADE`.
         network: the module.
-        genotype: its cells; None for a network made by hand.
+        design: its cells, or which of `HAND_MADE` it is.
+        spec: its size; see `spec_of_design`.
         cost: of one image, without an auxiliary head.
-        spec: its size; see `spec_of_hand_made` for a network made by hand.
-        hand_made: which of `HAND_MADE` it is; empty for a network of cells.
     """
 
     name: str
     network: nn.Module
-    genotype: Genotype | None
-    cost: Cost
+    design: Genotype | str
     spec: NetworkSpec
-    hand_made: str = ""
+    cost: Cost
+
+    @property
+    def genotype(self) -> Genotype | None:
+        """Its cells; None for a network made by hand."""
+        return self.design if isinstance(self.design, Genotype) else None
 
     def record(self) -> dict[str, Any]:
         """What is known before the training."""
@@ -98,15 +101,11 @@ def build_candidate(
     if design is None:
         assert found is not None
         design = name if name in HAND_MADE else cells_of(name, found, seed)
-    genotype = design if isinstance(design, Genotype) else None
-    if size is not None and genotype is not None:
-        spec = replace(spec, channels=size["channels"], layers=size["layers"])
+    if size is not None:
+        spec = spec_of_design(design, size["channels"], size["layers"], spec)
     with seeded(streams.integer(f"weights of {name}")):
-        if genotype is not None:
-            network: nn.Module = build_network(genotype, spec)
-        elif size is not None:
-            spec = spec_of_hand_made(size["channels"], size["layers"], spec)
-            network = build_hand_made(str(design), spec)
+        if size is not None or isinstance(design, Genotype):
+            network = build_design(design, spec)
         else:
             assert found is not None
             network = residual_network_of_size(
@@ -117,7 +116,7 @@ def build_candidate(
                 stem=stem,
             )
     cost = measure_cost(network, image_size=splits.image_size, in_channels=splits.channels)
-    return Candidate(name, network, genotype, cost, spec, "" if genotype is not None else str(design))
+    return Candidate(name, network, design, spec, cost)
 
 
 def cells_of(name: str, found: Genotype, seed: int) -> Genotype:

@@ -13,13 +13,13 @@ from safetensors.torch import save
 from edgewise.core import folder as files
 from edgewise.core.errors import DivergedError, RunError
 from edgewise.core.provenance import now
-from edgewise.data import Splits
-from edgewise.export import NetworkFacts, export_onnx, load_network, save_network
+from edgewise.export import export_onnx, load_network, save_network
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import fit, measure
 from edgewise.pipeline.networks import Candidate
 from edgewise.pipeline.selecting import candidates, select
 from edgewise.pipeline.settings import NETWORKS, Settings
+from edgewise.pipeline.sized import subject_of_run
 from edgewise.report import write_report
 from edgewise.search import SearchTask
 from edgewise.spaces import cell_name, describe_cell
@@ -80,7 +80,7 @@ def _search(context: Context) -> None:
         truth=context.truth,
     )
     context.loop.run(task)
-    _note_cost("search", context)
+    context.note_cost("search")
     stopped = task.watch.stopped
     if stopped is not None:
         context.progress.say(
@@ -114,7 +114,7 @@ def _train(name: str, context: Context) -> None:
     )
     try:
         context.loop.run(task)
-        seconds = _note_cost(task.phase, context)
+        seconds = context.note_cost(task.phase)
         _test(candidate, context, seconds)
     except DivergedError as error:
         if len(context.networks) == 1:
@@ -161,32 +161,11 @@ def _test(candidate: Candidate, context: Context, train_seconds: float) -> None:
     context.progress.say(f"{called}: test accuracy {result.top1:.2%} on {result.images} images")
 
 
-def _note_cost(phase: str, context: Context) -> float:
-    """Writes a phase's seconds and peak memory into run.json; returns the seconds."""
-    timings = [t for t in context.folder.read_timings() if t["phase"] == phase]
-    seconds = round(sum(t["seconds"] for t in timings), 3)
-    peak = max((t["peak_memory_bytes"] for t in timings), default=0)
-    context.folder.update_run({"phases": {phase: {"seconds": seconds, "peak_memory_bytes": peak}}})
-    return seconds
-
-
-def network_facts(candidate: Candidate, splits: Splits) -> NetworkFacts:
-    """What a saved network carries with it."""
-    return NetworkFacts(
-        genotype=candidate.genotype,
-        spec=candidate.spec,
-        hand_made=candidate.hand_made,
-        class_names=splits.class_names,
-        mean=splits.normalisation.mean,
-        std=splits.normalisation.std,
-        image_size=splits.image_size,
-    )
-
-
 def _save_network(candidate: Candidate, context: Context) -> None:
     if not context.compute.processes.main:
         return
-    facts = network_facts(candidate, context.splits)
+    subject = subject_of_run(context.settings, context.splits, context.stem)
+    facts = subject.facts(candidate.design, candidate.spec)
     save_network(context.folder.file(files.NETWORK), candidate.network, facts)
 
 

@@ -14,7 +14,7 @@ from edgewise.pipeline.candidates import Design, list_candidates
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import note_found_limit, sizing_of
 from edgewise.pipeline.sized import Sized
-from edgewise.pipeline.sizing import Sizing
+from edgewise.pipeline.sizing import Sizing, size_of
 from edgewise.selection import Entrant, SelectionTask
 
 # Below so many images a ranking by accuracy is mostly luck.
@@ -60,7 +60,7 @@ def candidates(context: Context) -> None:
     entries, unfit = [], {}
     for design in designs:
         try:
-            entries.append(design.record() | size_of(design, sizing).record())
+            entries.append(design.record() | size_of(design, sizing, what=f"candidate {design.name}").record())
         except ConfigError as error:
             unfit[design.name] = str(error)
             context.progress.say(f"note: candidate {design.name} is left out: {error}")
@@ -95,17 +95,6 @@ def _sizing(designs: Sequence[Design], context: Context) -> Sizing:
     return sizing_of(context)
 
 
-def size_of(design: Design, sizing: Sizing) -> Sized:
-    """The largest size of a candidate.
-
-    Raises:
-        ConfigError: it fits at no size.
-    """
-    if design.genotype is None:
-        return sizing.hand_made(design.hand_made)
-    return sizing.cells(design.genotype, what=f"candidate {design.name}")
-
-
 def select(context: Context) -> None:
     """Trains the candidates rung by rung, and puts the winner in the place of the search's cells."""
     selection = context.selection()
@@ -136,19 +125,9 @@ def _select(selection: Mapping[str, Any], context: Context) -> None:
     context.loop.run(task)
     if not context.compute.processes.main:
         return
+    context.note_cost(task.phase)
     timings = [line for line in context.folder.read_timings() if line["phase"] == task.phase]
     records = [record for record in context.folder.read_trace() if record["phase"] == task.phase]
-    seconds = _seconds(records, timings)
-    context.folder.update_run(
-        {
-            "phases": {
-                task.phase: {
-                    "seconds": round(sum(seconds.values()), 3),
-                    "peak_memory_bytes": max((line["peak_memory_bytes"] for line in timings), default=0),
-                }
-            }
-        }
-    )
     outcome = {
         "winner": task.winner,
         "figures": task.figures_at_the_end,
@@ -156,7 +135,7 @@ def _select(selection: Mapping[str, Any], context: Context) -> None:
         "out": task.out,
         "epochs": task.trained,
         "images": {name: epochs * len(context.splits.weights) for name, epochs in task.trained.items()},
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "seconds": _seconds(records, timings),
     }
     context.folder.write_json(files.SELECTION, {**selection, **outcome})
 
@@ -166,7 +145,7 @@ def _seconds(records: Sequence[Mapping[str, Any]], timings: Sequence[Mapping[str
     seconds: dict[str, float] = {}
     for record, timing in zip(records, timings, strict=True):
         seconds[record["network"]] = seconds.get(record["network"], 0.0) + timing["seconds"]
-    return seconds
+    return {name: round(value, 3) for name, value in seconds.items()}
 
 
 def _entrant(entry: Mapping[str, Any], context: Context) -> Entrant:
@@ -178,11 +157,12 @@ def _install(context: Context) -> None:
     """Makes the winner the network that the run has found; a second call changes nothing."""
     if not context.compute.processes.main:
         return
-    winner = context.winner()
+    winner = context.contender("found")
     assert winner is not None
-    if winner["genotype"] is not None:
+    cells = Design.of(winner, where=files.SELECTION).genotype
+    if cells is not None:
         if context.folder.has(files.GENOTYPE) and not context.folder.has(files.SEARCHED):
             context.folder.write_text(files.SEARCHED, context.folder.read_text(files.GENOTYPE))
-        context.folder.write_text(files.GENOTYPE, Design.of(winner, where=files.SELECTION).genotype.to_json())  # type: ignore[union-attr]
-    size = {key: value for key, value in winner.items() if key not in ("name", "kind", "genotype")}
-    context.folder.update_run({"won": {"name": winner["name"], "kind": winner["kind"]}, "fitted": {"found": size}})
+        context.folder.write_text(files.GENOTYPE, cells.to_json())
+    won = {"name": winner["name"], "kind": winner["kind"]}
+    context.folder.update_run({"won": won, "fitted": {"found": Sized.of(winner).record()}})

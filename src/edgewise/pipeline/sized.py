@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from torch import nn
 
 from edgewise.budget import Budget, figures_of
-from edgewise.export import Measured, NetworkFacts, file_size, to_metadata
-from edgewise.nn import NetworkSpec
+from edgewise.data import Splits
+from edgewise.export import Measured, NetworkFacts, file_size
+from edgewise.methods import Recipe
+from edgewise.nn import NetworkSpec, StemName
+from edgewise.pipeline.networks import network_spec
 from edgewise.spaces import Genotype
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What the exported files say of the images and classes.
+    """What saved and exported files say of the images and classes.
 
     Args:
         spec: classes, channels and stem; C and cells to begin with.
@@ -33,14 +35,29 @@ class Subject:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def metadata(self, genotype: Genotype | None, spec: NetworkSpec) -> dict[str, str]:
-        """What an exported network carries with it."""
-        if genotype is not None:
-            plain = replace(spec, auxiliary=False)
-            return to_metadata(
-                NetworkFacts(genotype, plain, self.class_names, self.mean, self.std, self.image_size)
-            )
-        return {"class_names": json.dumps(self.class_names), "image_size": str(self.image_size)}
+    def facts(self, design: Genotype | str, spec: NetworkSpec) -> NetworkFacts:
+        """What a saved or exported network carries with it.
+
+        Args:
+            design: its cells, or which of `HAND_MADE` it is.
+            spec: its size; see `spec_of_design`.
+        """
+        genotype, hand_made = (design, "") if isinstance(design, Genotype) else (None, design)
+        return NetworkFacts(
+            genotype, spec, self.class_names, self.mean, self.std, self.image_size, hand_made=hand_made
+        )
+
+
+def subject_of_run(recipe: Recipe, splits: Splits, stem: StemName) -> Subject:
+    """The subject of a run.
+
+    Args:
+        recipe: says C and cells to begin with.
+        splits: the images.
+        stem: of the networks.
+    """
+    normal, spec = splits.normalisation, network_spec(recipe, splits, stem)
+    return Subject(spec, splits.image_size, splits.class_names, normal.mean, normal.std)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,14 @@ from edgewise.budget import FIGURES, MEASURED, Budget, show_figure, show_limits
 from edgewise.core.errors import ConfigError
 from edgewise.core.seeding import seeded
 from edgewise.data import Splits
-from edgewise.export import Expected, Measured, measure_export
+from edgewise.export import Expected, Measured, for_inference, measure_export, to_metadata
 from edgewise.methods import Recipe
-from edgewise.nn import StemName, build_network, residual_network_of_size
+from edgewise.nn import NetworkSpec, StemName, residual_network_of_size
+from edgewise.nn.build import build_design, spec_of_design
 from edgewise.nn.fit import Fitted, Fitting, largest_width
-from edgewise.nn.hand_made import hand_made
-from edgewise.pipeline.networks import network_spec
-from edgewise.pipeline.sized import Sized, Subject, measured_record, shares_of
+from edgewise.nn.hand_made import ALIASES, hand_made
+from edgewise.pipeline.candidates import Design
+from edgewise.pipeline.sized import Sized, Subject, measured_record, shares_of, subject_of_run
 from edgewise.spaces import Genotype
 
 # Cells that are tried beside the recipe's number of them, the nearest first.
@@ -53,9 +54,7 @@ class Sizing:
             budget: see `Sizing`.
             limits: see `Sizing`.
         """
-        normal, spec = splits.normalisation, replace(network_spec(recipe, splits, stem), auxiliary=False)
-        subject = Subject(spec, splits.image_size, splits.class_names, normal.mean, normal.std)
-        return cls(budget, limits, subject)
+        return cls(budget, limits, subject_of_run(recipe, splits, stem))
 
     def cells(self, genotype: Genotype, *, what: str) -> Sized:
         """The largest network of given cells.
@@ -95,36 +94,47 @@ class Sizing:
         spec = self.subject.spec
         return self._fit(genotype, "").at(spec.channels, spec.layers)
 
-    def measure(self, network: nn.Module, genotype: Genotype | None) -> dict[str, Any]:
-        """Exports a network and measures the file; see `measured_record`."""
-        return measured_record(self.export(network, genotype), network, self.budget)
+    def measure(self, network: nn.Module, design: Genotype | str, spec: NetworkSpec) -> dict[str, Any]:
+        """Exports a network and measures the file; see `export` and `measured_record`."""
+        return measured_record(self.export(network, design, spec), network, self.budget)
 
-    def export(self, network: nn.Module, genotype: Genotype | None) -> Measured:
-        """Exports a network as it is, with what it carries in its metadata, and measures the file."""
-        spec = getattr(network, "spec", self.subject.spec)
+    def export(self, network: nn.Module, design: Genotype | str, spec: NetworkSpec) -> Measured:
+        """Exports a network as it is, with what it carries in its metadata, and measures the file.
+
+        Args:
+            network: the network.
+            design: its cells, or which of `HAND_MADE` it is.
+            spec: its size; see `spec_of_design`.
+        """
         return measure_export(
             network,
             image_size=self.subject.image_size,
             in_channels=self.subject.spec.in_channels,
-            metadata=self.subject.metadata(genotype, spec),
+            metadata=to_metadata(for_inference(self.subject.facts(design, spec))),
         )
 
     def _fit(self, genotype: Genotype, what: str) -> _Fit:
-        def build(channels: int, layers: int) -> nn.Module:
-            spec = replace(self.subject.spec, channels=channels, layers=layers, auxiliary=False)
-            return build_network(genotype, spec)
-
         wanted, deepens = self.subject.spec.layers, self.budget.fit_layers
         depths = [wanted + more for more in (NEAR if deepens else (0,)) if wanted + more >= FEWEST]
-        return _Fit(self, build, genotype, what, depths, FEWEST if deepens else min(depths))
+        return _Fit(self, genotype, what, depths, FEWEST if deepens else min(depths))
 
     def _fit_hand_made(self, name: str) -> _Fit:
-        kind = hand_made(name)
+        kind, design = hand_made(name), ALIASES.get(name, name)
+        return _Fit(self, design, f"the {kind.title}", kind.depths(self.subject.spec.layers), 1)
 
-        def build(width: int, blocks: int) -> nn.Module:
-            return kind.build(width, blocks, self.subject.spec)
 
-        return _Fit(self, build, None, f"the {kind.title}", kind.depths(self.subject.spec.layers), 1)
+def size_of(design: Design, sizing: Sizing, *, what: str) -> Sized:
+    """The largest size of a candidate.
+
+    Args:
+        design: the candidate.
+        sizing: the limits.
+        what: what messages call its cells.
+
+    Raises:
+        ConfigError: it fits at no size.
+    """
+    return sizing.hand_made(design.name) if design.genotype is None else sizing.cells(design.genotype, what=what)
 
 
 class _Fit:
@@ -132,8 +142,7 @@ class _Fit:
 
     Args:
         sizing: the limits.
-        build: makes the network of a size.
-        genotype: its cells; None for a hand-made network.
+        design: its cells, or which of `HAND_MADE` it is.
         what: what messages call it.
         depths: numbers of cells to choose from, the preferred one first.
         shallowest: the fewest that are tried where none of these fits.
@@ -142,15 +151,13 @@ class _Fit:
     def __init__(
         self,
         sizing: Sizing,
-        build: Callable[[int, int], nn.Module],
-        genotype: Genotype | None,
+        design: Genotype | str,
         what: str,
         depths: Sequence[int],
         shallowest: int,
     ) -> None:
         self._sizing = sizing
-        self._build = build
-        self._genotype = genotype
+        self._design = design
         self._what = what
         self._depths, self._shallowest = depths, shallowest
         subject, value_bytes = sizing.subject, sizing.budget.element_bytes
@@ -158,7 +165,7 @@ class _Fit:
             value_bytes=value_bytes, image_size=subject.image_size, in_channels=subject.spec.in_channels
         )
         self._fitting = Fitting(
-            build,
+            lambda channels, layers: build_design(design, self._spec(channels, layers)),
             sizing.limits,
             subject.image_size,
             subject.spec.in_channels,
@@ -222,11 +229,16 @@ class _Fit:
         return max(exact, *shares_of(self._exports[channels, layers], limits).values())
 
     def _export(self, channels: int, layers: int) -> None:
+        spec = self._spec(channels, layers)
         with seeded(0):  # weights that nobody trains: the run's own draws go on where they were
-            network = self._build(channels, layers)
-        measured = self._sizing.export(network, self._genotype)
+            network = build_design(self._design, spec)
+        measured = self._sizing.export(network, self._design, spec)
         self._exports[channels, layers] = measured_record(measured, network, self._sizing.budget)
         self._expected.learn(network, measured)
+
+    def _spec(self, channels: int, layers: int) -> NetworkSpec:
+        plain = replace(self._sizing.subject.spec, auxiliary=False)
+        return spec_of_design(self._design, channels, layers, plain)
 
     def _too_small(self) -> str:
         limits, layers = self._sizing.limits, self._shallowest
@@ -236,10 +248,11 @@ class _Fit:
         figures = ", ".join(f"{name} {show_figure(name, values[name])}" for name in FIGURES if name in values)
         broken = ", ".join(name for name, share in narrowest.used.items() if share > 1) or "taken together"
         expected = [name for name in narrowest.used if name in MEASURED]
+        depth = "cells" if isinstance(self._design, Genotype) else "blocks a stage"
         guess = f" ({' and '.join(expected)} as expected of it)" if expected and not self._exports else ""
         return (
             f"{self._what} fits the budget at no size: the smallest, {narrowest.channels} channels and {layers} "
-            f"{'cells' if self._genotype else 'blocks a stage'}, needs {figures}{guess}, and the limits are "
+            f"{depth}, needs {figures}{guess}, and the limits are "
             f"{show_limits(limits)} (broken: {broken}): raise what is broken, or choose smaller images "
             "(--image-size) or one byte a value (--int8)"
         )

@@ -60,9 +60,7 @@ class Trainer:
         self._recipe = Recipe(name="explore", space=settings.space, train=self._train)
         self._budget = settings.budget
         self._place = place
-        self._arch = splits.arch
-        # What is trained on are the weights and the arch images together.
-        self._splits = replace(splits, arch=splits.arch.take(torch.empty(0, dtype=torch.long)))
+        self._splits = splits
         self._augment = Augment.resolve(settings.train_augment, splits)
         self._compute = Compute(place.device, place.precision)
 
@@ -109,6 +107,7 @@ class Trainer:
                 self._augment,
                 seed=self._place.seed,
                 compute=self._compute,
+                images=self._splits.weights,
             )
             try:
                 _run(task, stop)
@@ -116,7 +115,7 @@ class Trainer:
                 return 0.0
             return evaluate(
                 candidate.network,
-                self._arch,
+                self._splits.arch,
                 self._splits.normalisation,
                 classes=self._splits.classes,
                 compute=self._compute,

@@ -22,6 +22,7 @@ _SEARCH = (
     "conflicts",
 )
 _TRAIN = ["network", "epoch", "loss", "accuracy", "lr", "grad_norm"]
+_SELECT = ["network", "rung", "epoch"]
 _QUERY = ["query", "genotype", "score", "best", "best_query"]
 _VERDICT = ["strategy", "queries", "distinct", "score", "query"]
 _CHOSEN = ["candidates", "winner", "order", "out", "epochs", "images", "seconds", "figures"]
@@ -94,7 +95,7 @@ def read_record(path: Path) -> RunRecord:
     run = source.read_run()
     recipe_text = source.read_text(folder.RECIPE) if source.has(folder.RECIPE) else ""
     trace = source.read_trace()
-    search, training = _sort_trace(trace, source.file(folder.TRACE))
+    search, training, selecting = _sort_trace(trace, source.file(folder.TRACE))
     timings = source.read_timings()
     for number, line in enumerate(timings, 1):
         _require(line, _TIMING, f"{source.file(folder.TIMINGS)}, line {number}")
@@ -112,7 +113,7 @@ def read_record(path: Path) -> RunRecord:
         genotype=_genotype(source, results),
         explored=_queries(trace, source.file(folder.TRACE)) if explores else (),
         verdict=_verdict(source) if explores else None,
-        selecting=_selecting(trace, source.file(folder.TRACE)),
+        selecting=selecting,
         selection=_selection(source),
     )
 
@@ -140,9 +141,10 @@ def _require(record: Any, keys: Sequence[str], where: str) -> None:
 
 def _sort_trace(
     trace: Sequence[Mapping[str, Any]], path: Path
-) -> tuple[list[Mapping[str, Any]], dict[str, list[Mapping[str, Any]]]]:
-    """Search epochs, and training epochs by network; records of single steps are left out."""
+) -> tuple[list[Mapping[str, Any]], dict[str, list[Mapping[str, Any]]], list[Mapping[str, Any]]]:
+    """Search epochs, training epochs by network, epochs of a selection; records of single steps are left out."""
     search: list[Mapping[str, Any]] = []
+    selecting: list[Mapping[str, Any]] = []
     training: dict[str, list[Mapping[str, Any]]] = {}
     for number, record in enumerate(trace, 1):
         where = f"{path}, line {number}"
@@ -153,8 +155,11 @@ def _sort_trace(
         elif record["phase"] == "train":
             _require(record, _TRAIN, where)
             training.setdefault(str(record["network"]), []).append(record)
+        elif record["phase"] == "select":
+            _require(record, _SELECT, where)
+            selecting.append(record)
     named = sorted(training, key=lambda name: NETWORKS.index(name) if name in NETWORKS else len(NETWORKS))
-    return search, {name: training[name] for name in named}
+    return search, {name: training[name] for name in named}, selecting
 
 
 def _check_search(record: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], where: str) -> None:
@@ -232,16 +237,6 @@ def _results(source: RunFolder) -> dict[str, Mapping[str, Any]]:
             check_genotype(entry["genotype"], f"{where}, {name}")
     named = sorted(results, key=lambda name: NETWORKS.index(name) if name in NETWORKS else len(NETWORKS))
     return {name: results[name] for name in named}
-
-
-def _selecting(trace: Sequence[Mapping[str, Any]], path: Path) -> list[Mapping[str, Any]]:
-    """The epochs of a selection."""
-    found = []
-    for number, record in enumerate(trace, 1):
-        if record.get("phase") == "select":
-            _require(record, ("network", "rung", "epoch"), f"{path}, line {number}")
-            found.append(record)
-    return found
 
 
 def _selection(source: RunFolder) -> Mapping[str, Any] | None:
