@@ -6,6 +6,9 @@ from tests.mutations.mutation import plant
 
 TASK = "tests/selection/test_task.py::test_"
 RUN = "tests/pipeline/test_selecting.py::test_"
+SIZING = "tests/pipeline/test_sizing.py::test_"
+SAMPLING = "tests/methods/test_sampling.py::test_"
+INTERRUPT = "tests/core/test_interrupt.py::test_"
 
 SELECTION = [
     plant(
@@ -74,12 +77,9 @@ SELECTION = [
     plant(
         "the random candidates have a larger budget",
         "pipeline/selecting.py",
-        "            entries.append(design.record() | size_of(design, sizing).record())",
-        "            limits = {'params': 1e6} if design.kind == 'random' else sizing.limits\n"
-        "            entries.append(\n"
-        "                design.record()\n"
-        "                | size_of(design, Sizing(sizing.budget, limits, sizing.subject)).record()\n"
-        "            )",
+        "size_of(design, sizing, what",
+        "size_of(design, sizing if design.kind != 'random' else Sizing(sizing.budget, {'params': 1e6}, "
+        "sizing.subject), what",
         RUN + "all_candidates_keep_to_the_same_limit",
     ),
     plant(
@@ -95,5 +95,34 @@ SELECTION = [
         "            return best[0]\n",
         '            return next(one for one in best if one["name"] == selection["order"][-1])\n',
         RUN + "the_winner_is_what_the_run_has_found",
+    ),
+    plant(
+        "a hand-made network is measured without the facts that its file carries",
+        "pipeline/sizing.py",
+        "metadata=to_metadata(for_inference(self.subject.facts(design, spec))),",
+        "metadata=to_metadata(for_inference(self.subject.facts(design, spec)))\n"
+        '            if isinstance(design, Genotype) else {"image_size": "16"},',
+        SIZING + "a_limit_on_size_holds_for_the_file_of_a_hand_made_network",
+    ),
+    plant(
+        "operations are drawn by chance, whatever the mixture says",
+        "methods/derivation.py",
+        "drawn = values.double() / exponential",
+        "drawn = (values.double() > 0) / exponential",
+        SAMPLING + "each_operation_is_drawn_with_its_share_of_the_edge",
+    ),
+    plant(
+        "an import that is interrupted raises, and may be swallowed",
+        "core/interrupt.py",
+        "        if _imports(frame):",
+        "        if False:",
+        INTERRUPT + "a_ctrl_c_in_an_import_ends_the_process_at_once",
+    ),
+    plant(
+        "a Ctrl-C that others swallowed is forgotten",
+        "core/interrupt.py",
+        "if isinstance(before, EarlyInterrupt) and before.heard:",
+        "if False:",
+        INTERRUPT + "a_ctrl_c_that_others_swallowed_stops_what_begins_later",
     ),
 ]
