@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from edgewise.data import SealedImages, Splits
 from edgewise.export import load_network
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.candidates import CandidateSettings, Design, list_candidates
+from edgewise.pipeline.context import Context
 from edgewise.pipeline.selecting import check_rankable
 from edgewise.spaces import Genotype, random_genotype, space
 from tests.pipeline.child import CHECKPOINT_SECONDS
 from tests.pipeline.small import (
     RUN,
+    SEED,
     Watch,
     assert_same_outcome,
     kill_child,
@@ -37,9 +40,8 @@ SELECTS = (
     "selection.epochs=2",
     "candidates.epochs=1",
     "candidates.sampled=2",
-    "candidates.published=1",
+    "candidates.published=3",
     "candidates.random=1",
-    "candidates.hand=3",
 )
 
 
@@ -65,8 +67,18 @@ def genotype_of(folder: Path, name: str = "genotype.json") -> Genotype:
 
 
 def test_every_kind_of_candidate_takes_part_and_knows_where_it_comes_from(chosen: Path) -> None:
-    kinds = [one["kind"] for one in selection_of(chosen)["candidates"]]
-    assert kinds == ["last", "epochs", "sampled", "sampled", "published", "random", "hand", "hand", "hand"]
+    wanted = CandidateSettings(epochs=1, sampled=2, published=3, random=1, hand=3)
+    found = genotype_of(chosen, "searched.json")
+    listed = list_candidates(wanted, small(), found, trace(chosen, "search"), seed=SEED)
+    kinds = ["last", "epochs", *["sampled"] * 2, *["published"] * 3, "random", *["hand"] * 3]
+    assert [one.kind for one in listed] == kinds
+    # Those of the run are the same, but for the hand-made ones and for one that fits at no size.
+    selection = selection_of(chosen)
+    there = [one for one in listed[:8] if one.name not in selection["unfit"]]
+    assert len(there) == 7
+    assert [{key: one[key] for key in ("name", "kind", "genotype")} for one in selection["candidates"]] == [
+        one.record() for one in there
+    ]
 
 
 def test_all_candidates_keep_to_the_same_limit(chosen: Path) -> None:
@@ -83,11 +95,8 @@ def test_the_winner_is_what_the_run_has_found(chosen: Path) -> None:
     classifier = load_network(chosen)
     assert results["found"]["params"] == winner["params"]
     assert (results["found"]["channels"], results["found"]["layers"]) == (winner["channels"], winner["layers"])
-    if winner["genotype"] is None:
-        assert classifier.facts.hand_made == winner["name"]
-    else:
-        assert genotype_of(chosen).to_dict()["cells"] == winner["genotype"]["cells"]
-        assert classifier.genotype == genotype_of(chosen)
+    assert genotype_of(chosen).to_dict()["cells"] == winner["genotype"]["cells"]
+    assert classifier.genotype == genotype_of(chosen)
 
 
 def test_the_searchs_own_cells_are_trained_beside_another_winner(chosen: Path) -> None:
@@ -98,13 +107,34 @@ def test_the_searchs_own_cells_are_trained_beside_another_winner(chosen: Path) -
     assert results["searched"]["params"] == entry_of(selection_of(chosen), "last")["params"]
 
 
-def test_the_random_network_is_the_best_random_candidate(chosen: Path) -> None:
+def test_a_network_to_compare_with_that_won_itself_is_not_trained_twice(chosen: Path) -> None:
     results = json.loads((chosen / "results.json").read_text())
-    random = entry_of(selection_of(chosen), "random 1")
-    if selection_of(chosen)["winner"] == "random 1":
-        assert "random" not in results
-    else:
-        assert results["random"]["genotype"]["cells"] == random["genotype"]["cells"]
+    assert selection_of(chosen)["winner"] == "random 1"
+    assert list(results) == ["found", "searched", "hand"]
+    assert results["found"]["genotype"]["cells"] == entry_of(selection_of(chosen), "random 1")["genotype"]["cells"]
+
+
+@pytest.mark.parametrize(
+    ("name", "behind"), [("found", "last"), ("searched", "last"), ("random", "random 2"), ("hand", "hand")]
+)
+def test_behind_each_network_stands_the_best_candidate_of_its_kind(name: str, behind: str) -> None:
+    kinds = {"last": "last", "random 1": "random", "random 2": "random", "hand": "hand", "inverted": "hand"}
+    selection = {
+        "candidates": [{"name": one, "kind": kind} for one, kind in kinds.items()],
+        "winner": "last",
+        "order": ["last", "random 2"],
+        "out": {
+            "random 2": {"rung": 1, "place": 2},
+            "random 1": {"rung": 0, "place": 3},
+            "inverted": {"rung": 0, "place": 4},
+            "hand": {"rung": 0, "place": 5},
+        },
+    }
+    run: Any = SimpleNamespace(selection=lambda: selection)
+    found = Context.contender(run, name)
+    assert found is not None
+    assert found["name"] == behind
+    assert Context.contender(run, "resnet8") is None
 
 
 def test_seconds_and_images_of_every_candidate_are_counted(chosen: Path) -> None:
@@ -141,15 +171,14 @@ def test_without_a_selection_nothing_is_selected(whole: Any) -> None:
 
 def test_the_search_of_a_run_that_selects_is_that_of_one_that_does_not(chosen: Path, whole: Any) -> None:
     assert (chosen / "supernet.safetensors").read_bytes() == (whole.folder / "supernet.safetensors").read_bytes()
-    own = genotype_of(chosen, "searched.json" if (chosen / "searched.json").exists() else "genotype.json")
-    assert own == genotype_of(whole.folder)
+    assert genotype_of(chosen, "searched.json") == genotype_of(whole.folder)
 
 
 @pytest.mark.parametrize(
     "place",
     [
         pytest.param(("selection", 1, 1), marks=pytest.mark.slow),
-        ("selection", 10, 0),
+        ("selection", 9, 0),
         pytest.param(("training (chosen)", 1, 1), marks=pytest.mark.slow),
     ],
 )
@@ -266,5 +295,5 @@ def test_who_goes_on_is_said(tmp_path: Path) -> None:
         start(small(*SELECTS, "compare=[]"), tmp_path / "run", options=options(), progress=watch)
     said = [line for line in watch.lines if line.startswith("selection, rung")]
     assert len(said) == 2
-    assert "5 of 9 go on" in said[0]
+    assert "4 of 7 go on" in said[0]
     assert said[1].endswith(f"{selection_of(tmp_path / 'run')['winner']} wins")

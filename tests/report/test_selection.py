@@ -165,3 +165,16 @@ def test_a_damaged_selection_is_told_with_its_place(change: Any, said: str, tmp_
 def test_the_ranking_puts_those_that_stayed_longer_first(tmp_path: Path) -> None:
     selection = json.loads((chosen(tmp_path / "run") / "selection.json").read_text())
     assert [one["name"] for one in ranked(selection)] == ["sampled 1", "last", "random 1", "hand", "DARTS_V1"]
+
+
+def test_who_went_out_in_a_later_rung_stands_before_who_went_out_earlier() -> None:
+    selection = {
+        "candidates": [{"name": name} for name in "abcd"],
+        "order": ["c"],
+        "out": {
+            "a": {"rung": 0, "place": 4},
+            "b": {"rung": 0, "place": None},
+            "d": {"rung": 1, "place": 3},
+        },
+    }
+    assert [one["name"] for one in ranked(selection)] == ["c", "d", "a", "b"]
