@@ -160,6 +160,15 @@ Networks = Annotated[
         help="Files, run folders, published names or texts of genotypes; hand, inverted or resnet8.",
     ),
 ]
+Compare = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare",
+        metavar="NAME",
+        help="Train this as well, beside the recipe's: searched, random, random-search, hand, inverted, resnet8; "
+        "none for the chosen network alone. May be repeated.",
+    ),
+]
 RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Track = Annotated[
     TrackerChoice | None,

@@ -42,6 +42,7 @@ def run(
     overwrite: opt.Overwrite = False,
     estimate: opt.Estimate = None,
     track: opt.Track = None,
+    compare: opt.Compare = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was stopped or killed.")
     ] = None,
@@ -56,7 +57,7 @@ def run(
     limited = opt.with_limits(limits, sets)
     settings = _settings(recipe, preset, data, _with_sizes(space, memory, limited), image_size, skip_bad=skip_bad)
     _begin(
-        settings,
+        _compared(settings, compare),
         _options(
             seed,
             device,
@@ -230,6 +231,14 @@ def _settings(
     if skip_bad:
         extra.append("data.skip_bad=true")
     return resolve(recipe, preset=None if preset is None else preset.value, data=data, sets=extra)
+
+
+def _compared(settings: Settings, names: list[str] | None) -> Settings:
+    """The settings with further networks to compare with."""
+    from edgewise.pipeline import comparing
+
+    wanted = [name.strip() for text in names or [] for name in text.split(",")]
+    return comparing(settings, wanted) if wanted else settings
 
 
 def _options(

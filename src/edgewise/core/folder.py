@@ -25,6 +25,8 @@ GENOTYPE = "genotype.json"
 SEARCHED = "searched.json"
 """The search's own cells, after a selection."""
 SELECTION = "selection.json"
+RANDOM_SEARCH = "random_search.json"
+"""The selection among random cells that costs as many seconds as search and selection."""
 SUPERNET = "supernet.safetensors"
 NETWORK = "network.safetensors"
 ONNX = "network.onnx"
@@ -41,6 +43,7 @@ _CONTENTS = (
     GENOTYPE,
     SEARCHED,
     SELECTION,
+    RANDOM_SEARCH,
     SUPERNET,
     NETWORK,
     ONNX,

@@ -154,9 +154,11 @@ class Loop:
             view.step(mark.epoch, step, task.figures)
             if mark.step < task.steps:
                 self._within_epoch(task, mark)
+        started = time.perf_counter()
         self._guarded(task, mark, lambda: task.check_finite(mark.epoch))
         view.epoch(mark.epoch, task.figures())
         record = self._guarded(task, mark, lambda: task.finish_epoch(mark.epoch))
+        mark.seconds += time.perf_counter() - started
         self.folder.append_trace(record)
         self.folder.append_timing(
             {

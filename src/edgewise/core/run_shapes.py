@@ -173,7 +173,7 @@ def fault(name: str, value: Any) -> str:
     """What is wrong with the content of a run's JSON file; empty where nothing is.
 
     Args:
-        name: "run.json", "results.json" or "selection.json"; nothing is known of others.
+        name: "run.json", "results.json", "selection.json" or "random_search.json"; nothing is known of others.
         value: the content.
     """
     from pydantic import ValidationError
@@ -181,7 +181,11 @@ def fault(name: str, value: Any) -> str:
     if name == "results.json" and isinstance(value, dict):
         shape: Any = _Explored if "strategy" in value else dict[str, _Result]
     else:
-        shape = {"run.json": Run, "results.json": dict[str, Any], "selection.json": _Selection}.get(name)
+        shape = {
+            "run.json": Run,
+            "results.json": dict[str, Any],
+            **dict.fromkeys(("selection.json", "random_search.json"), _Selection),
+        }.get(name)
     if shape is None:
         return ""
     try:

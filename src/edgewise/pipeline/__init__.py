@@ -6,7 +6,7 @@ from edgewise.pipeline.explore import Explored, resume_explore, start_explore
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
-from edgewise.pipeline.settings import Settings, resolve, selecting
+from edgewise.pipeline.settings import Settings, comparing, resolve, selecting
 from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "PhaseEstimate",
     "RunResult",
     "Settings",
+    "comparing",
     "duration",
     "estimate",
     "explore",

@@ -15,7 +15,7 @@ from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.networks import Candidate, build_candidate
-from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.settings import RANDOM_SEARCH, Settings
 from edgewise.report import are_given, ranked, short_names
 from edgewise.spaces import Genotype
 
@@ -48,21 +48,22 @@ class Context:
         name = files.SEARCHED if self.folder.has(files.SEARCHED) else files.GENOTYPE
         return Genotype.from_json(self.folder.read_text(name), where=str(self.folder.file(name)))
 
-    def selection(self) -> dict[str, Any] | None:
-        """The content of selection.json; None where nothing is selected."""
-        return self.folder.read_json(files.SELECTION) if self.folder.has(files.SELECTION) else None
+    def selection(self, file: str = files.SELECTION) -> dict[str, Any] | None:
+        """The content of selection.json, or of another file like it; None where there is none."""
+        return self.folder.read_json(file) if self.folder.has(file) else None
 
     def contender(self, name: str) -> Mapping[str, Any] | None:
         """The candidate of a finished selection that a network of the run is made of, if there is one.
 
         Args:
-            name: "found" is the winner, "searched" the search's cells, "random" the best random candidate.
+            name: "found" is the winner, "searched" the search's cells, "random" the best random candidate,
+                "random-search" the winner of the selection that is compared with.
         """
-        selection = self.selection()
+        selection = self.selection(files.RANDOM_SEARCH if name == RANDOM_SEARCH else files.SELECTION)
         if selection is None or "winner" not in selection:
             return None
         best = ranked(selection)
-        if name == "found":
+        if name in ("found", RANDOM_SEARCH):
             return best[0]
         kind = {"searched": "last", "random": "random"}.get(name)
         return next((one for one in best if (one["kind"] == kind if kind else one["name"] == name)), None)

@@ -17,16 +17,18 @@ from edgewise.export import export_onnx, load_network, save_network
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import fit, measure
 from edgewise.pipeline.networks import Candidate
+from edgewise.pipeline.random_search import random_search
 from edgewise.pipeline.selecting import candidates, select
-from edgewise.pipeline.settings import NETWORKS, Settings
+from edgewise.pipeline.settings import NETWORKS, RANDOM_SEARCH, Settings
 from edgewise.pipeline.sized import subject_of_run
 from edgewise.report import write_report
 from edgewise.search import SearchTask
 from edgewise.spaces import cell_name, describe_cell
 from edgewise.train import TrainTask, evaluate
 
+TRAININGS = tuple(f"train:{name}" for name in NETWORKS)
 PHASES: dict[str, tuple[str, ...]] = {
-    "run": ("search", "candidates", "select", "fit", *(f"train:{name}" for name in NETWORKS), "export", "report"),
+    "run": ("search", "candidates", "select", RANDOM_SEARCH, "fit", *TRAININGS, "export", "report"),
     "search": ("search", "report"),
     "select": ("candidates", "select", "report"),
     "train": ("fit", "train:found", "export", "report"),
@@ -45,6 +47,8 @@ def wanted_phases(command: str, settings: Settings) -> list[str]:
     skipped = {f"train:{name}" for name in NETWORKS if name != "found" and name not in settings.compared}
     if command == "run" and settings.selection is None:
         skipped |= {"candidates", "select"}
+    if RANDOM_SEARCH not in settings.compared:
+        skipped.add(RANDOM_SEARCH)
     return [phase for phase in PHASES[command] if phase not in skipped]
 
 
@@ -57,6 +61,8 @@ def run_phase(phase: str, context: Context) -> None:
         candidates(context)
     elif kind == "select":
         select(context)
+    elif kind == RANDOM_SEARCH:
+        random_search(context)
     elif kind == "fit":
         fit(context)
     elif kind == "train":

@@ -105,13 +105,32 @@ def select(context: Context) -> None:
 
 
 def _select(selection: Mapping[str, Any], context: Context) -> None:
-    settings, entries = context.settings, selection["candidates"]
-    assert settings.selection is not None
     images = len(context.splits.arch)
     context.progress.say(
         f"selection: an accuracy on the {images} images of the arch split is known to within "
         f"{rank_interval(images):.1%} either way"
     )
+    outcome = halve(selection["candidates"], context)
+    if outcome is not None:
+        context.folder.write_json(files.SELECTION, {**selection, **outcome})
+
+
+def halve(
+    entries: Sequence[Mapping[str, Any]], context: Context, *, phase: str = "select", title: str = "selection"
+) -> dict[str, Any] | None:
+    """Trains candidates rung by rung until one is left.
+
+    Args:
+        entries: the candidates with their sizes.
+        context: of the run.
+        phase: its name in the run folder.
+        title: what lines call it.
+
+    Returns:
+        What selection.json says of the outcome; None in all processes but the first.
+    """
+    settings = context.settings
+    assert settings.selection is not None
     task = SelectionTask(
         [_entrant(entry, context) for entry in entries],
         settings.selection,
@@ -120,15 +139,17 @@ def _select(selection: Mapping[str, Any], context: Context) -> None:
         context.train_augment,
         seed=context.seed,
         compute=context.compute,
+        phase=phase,
+        title=title,
         say=context.progress.say,
     )
     context.loop.run(task)
     if not context.compute.processes.main:
-        return
+        return None
     context.note_cost(task.phase)
     timings = [line for line in context.folder.read_timings() if line["phase"] == task.phase]
     records = [record for record in context.folder.read_trace() if record["phase"] == task.phase]
-    outcome = {
+    return {
         "winner": task.winner,
         "figures": task.figures_at_the_end,
         "order": task.order,
@@ -137,7 +158,6 @@ def _select(selection: Mapping[str, Any], context: Context) -> None:
         "images": {name: epochs * len(context.splits.weights) for name, epochs in task.trained.items()},
         "seconds": _seconds(records, timings),
     }
-    context.folder.write_json(files.SELECTION, {**selection, **outcome})
 
 
 def _seconds(records: Sequence[Mapping[str, Any]], timings: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from edgewise.budget import Budget
 from edgewise.core.citations import CITATIONS, CUTOUT
 from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, dump, merge
+from edgewise.core.settings_schema import nearest
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings, as_text
@@ -21,7 +22,8 @@ from edgewise.pipeline.candidates import CandidateSettings
 from edgewise.pipeline.presets import OPTIONAL, PRESETS
 from edgewise.selection import Halving
 
-Baseline = Literal["searched", "random", "hand", "inverted", "resnet8"]
+Baseline = Literal["searched", "random", "random-search", "hand", "inverted", "resnet8"]
+RANDOM_SEARCH: Baseline = "random-search"
 NETWORKS = ("found", *get_args(Baseline))
 """Every network that a run may train, in their order."""
 
@@ -36,8 +38,9 @@ class Settings(Recipe):
         train_augment: what the training of derived networks does to them.
         compare: networks that are trained beside the found one, each fitted to the same limits: "searched" are the
             search's own cells where a selection chose others, "random" is a random cell of the same space (after a
-            selection, the best random candidate), "hand" a residual network, "inverted" one of inverted residual
-            blocks, "resnet8" MLPerf Tiny's.
+            selection, the best random candidate), "random-search" the best of random cells by a selection that
+            costs as many seconds as search and selection, "hand" a residual network, "inverted" one of inverted
+            residual blocks, "resnet8" MLPerf Tiny's.
         budget: what a network may need; without a limit, the others get the found one's number of weights.
         candidates: what a selection chooses from.
         selection: how one of the candidates is chosen after the search; None for the search's cells.
@@ -57,6 +60,11 @@ class Settings(Recipe):
             raise ConfigError(
                 "selection: there is nothing to choose from, for every number of candidates is 0: set one of "
                 "them, such as candidates.last=1, or choose without a selection (--set selection=none)"
+            )
+        if self.selection is None and RANDOM_SEARCH in self.compare:
+            raise ConfigError(
+                f"compare: {RANDOM_SEARCH!r} chooses among random cells for as many seconds as search and "
+                "selection take, and there is no selection: state one (--set selection.rungs=3), or leave it out"
             )
 
     @property
@@ -115,6 +123,25 @@ def resolve(
 def selecting(settings: Settings) -> Settings:
     """The same settings with a selection, the usual one where they have none."""
     return settings if settings.selection is not None else replace(settings, selection=Halving())
+
+
+def comparing(settings: Settings, names: Sequence[str]) -> Settings:
+    """The same settings with further networks to compare with.
+
+    Args:
+        settings: name some already.
+        names: of networks; "none" alone takes all away.
+
+    Raises:
+        ConfigError: there is no such network, or it can't be compared with.
+    """
+    if list(names) == ["none"]:
+        return replace(settings, compare=())
+    unknown = [name for name in names if name not in get_args(Baseline)]
+    if unknown:
+        raise ConfigError(f"--compare {unknown[0]}: no such network; {nearest(unknown[0], get_args(Baseline))}")
+    wanted = {*settings.compare, *names}
+    return replace(settings, compare=tuple(name for name in get_args(Baseline) if name in wanted))
 
 
 def _table_of(base: Recipe) -> dict[str, Any]:

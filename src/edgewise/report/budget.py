@@ -21,6 +21,7 @@ SYMBOLS = {
         "found": "circle",
         "searched": "pentagon",
         "random": "diamond",
+        "random-search": "cross",
         "hand": "square",
         "inverted": "triangle-up",
     },

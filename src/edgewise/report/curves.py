@@ -17,6 +17,7 @@ DASHES = {
     "found": "solid",
     "searched": "longdashdot",
     "random": "dash",
+    "random-search": "5px,2px,1px,2px,1px,2px",
     "hand": "dot",
     "inverted": "dashdot",
     "resnet8": "longdash",

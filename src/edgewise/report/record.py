@@ -15,7 +15,8 @@ from edgewise.core.text import in_line
 from edgewise.spaces import Genotype
 
 EXPLORE = "explore"
-NETWORKS = ("found", "searched", "random", "hand", "inverted", "resnet8")
+SELECT, RANDOM_SEARCH = "select", "random-search"
+NETWORKS = ("found", "searched", "random", "random-search", "hand", "inverted", "resnet8")
 _SEARCH = (
     *("epoch", "arch_steps", "weights_loss", "weights_accuracy", "arch_loss", "arch_accuracy", "lr", "arch_lr"),
     *("weights_grad_norm", "alpha_grad_norm", "beta_grad_norm", "alpha", "beta", "genotype", "skips", "pools"),
@@ -55,6 +56,7 @@ class RunRecord:
         verdict: results.json of a black-box search.
         selecting: the trace's epochs of a selection.
         selection: selection.json.
+        random_search: random_search.json.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class RunRecord:
     verdict: Mapping[str, Any] | None = None
     selecting: Sequence[Mapping[str, Any]] = ()
     selection: Mapping[str, Any] | None = None
+    random_search: Mapping[str, Any] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -113,8 +116,9 @@ def read_record(path: Path) -> RunRecord:
         genotype=_genotype(source, results),
         explored=_queries(trace, source.file(folder.TRACE)) if explores else (),
         verdict=_verdict(source) if explores else None,
-        selecting=selecting,
-        selection=_selection(source),
+        selecting=selecting[SELECT],
+        selection=_selection(source, folder.SELECTION),
+        random_search=_selection(source, folder.RANDOM_SEARCH),
     )
 
 
@@ -141,10 +145,10 @@ def _require(record: Any, keys: Sequence[str], where: str) -> None:
 
 def _sort_trace(
     trace: Sequence[Mapping[str, Any]], path: Path
-) -> tuple[list[Mapping[str, Any]], dict[str, list[Mapping[str, Any]]], list[Mapping[str, Any]]]:
-    """Search epochs, training epochs by network, epochs of a selection; records of single steps are left out."""
+) -> tuple[list[Mapping[str, Any]], dict[str, list[Mapping[str, Any]]], dict[str, list[Mapping[str, Any]]]]:
+    """Search epochs, training epochs by network, epochs of selections by phase; records of steps are left out."""
     search: list[Mapping[str, Any]] = []
-    selecting: list[Mapping[str, Any]] = []
+    selecting: dict[str, list[Mapping[str, Any]]] = {SELECT: [], RANDOM_SEARCH: []}
     training: dict[str, list[Mapping[str, Any]]] = {}
     for number, record in enumerate(trace, 1):
         where = f"{path}, line {number}"
@@ -155,9 +159,9 @@ def _sort_trace(
         elif record["phase"] == "train":
             _require(record, _TRAIN, where)
             training.setdefault(str(record["network"]), []).append(record)
-        elif record["phase"] == "select":
+        elif record["phase"] in (SELECT, RANDOM_SEARCH):
             _require(record, _SELECT, where)
-            selecting.append(record)
+            selecting[record["phase"]].append(record)
     named = sorted(training, key=lambda name: NETWORKS.index(name) if name in NETWORKS else len(NETWORKS))
     return search, {name: training[name] for name in named}, selecting
 
@@ -239,11 +243,11 @@ def _results(source: RunFolder) -> dict[str, Mapping[str, Any]]:
     return {name: results[name] for name in named}
 
 
-def _selection(source: RunFolder) -> Mapping[str, Any] | None:
-    """selection.json, whose shape was checked as it was read; a finished one is whole."""
-    if not source.has(folder.SELECTION):
+def _selection(source: RunFolder, name: str) -> Mapping[str, Any] | None:
+    """selection.json or another like it, whose shape was checked as it was read; a finished one is whole."""
+    if not source.has(name):
         return None
-    selection, where = source.read_json(folder.SELECTION), str(source.file(folder.SELECTION))
+    selection, where = source.read_json(name), str(source.file(name))
     names = {entry["name"] for entry in selection.get("candidates", ())}
     if "winner" in selection:
         _require(selection, _CHOSEN, where)

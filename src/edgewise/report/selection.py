@@ -63,7 +63,20 @@ def selection_sentences(record: RunRecord) -> list[str]:
         sentences.append(f"{_upper(title_of_candidate(best))} won, of {len(selection['candidates'])} candidates.")
     for name, reason in selection.get("unfit", {}).items():
         sentences.append(f"{name} was left out: {reason}")
-    return sentences
+    return [*sentences, *_random_search_sentence(record)]
+
+
+def _random_search_sentence(record: RunRecord) -> list[str]:
+    """How many random cells a selection of equal cost has chosen from."""
+    other = record.random_search
+    if not other or "winner" not in other:
+        return []
+    spent = sum(other["seconds"].values())
+    return [
+        f"Random search at equal cost: {len(other['candidates'])} random cells by the same rungs, in "
+        f"{duration(spent)}; search and selection took {duration(other['seconds_to_spend'])}. Its best is "
+        f"{other['winner']}."
+    ]
 
 
 def _upper(text: str) -> str:

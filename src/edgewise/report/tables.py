@@ -108,6 +108,7 @@ def verdicts(record: RunRecord) -> list[str]:
     others = {
         "searched": "the search's own cells",
         "random": "the random cell of the same space",
+        "random-search": "the best of the random search that costs as many seconds",
         "hand": "the hand-made residual network",
         "inverted": "the hand-made network of inverted residual blocks",
         "resnet8": "ResNet-8 of MLPerf Tiny",

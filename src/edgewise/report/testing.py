@@ -14,7 +14,13 @@ from edgewise.report.tables import class_names
 # Above this many classes, counts would not fit into their squares.
 MOST_WITH_COUNTS = 20
 SYMBOLS = {
-    **{"found": "circle", "random": "diamond-open", "hand": "x-thin", "inverted": "triangle-up-open"},
+    **{
+        "found": "circle",
+        "random": "diamond-open",
+        "random-search": "cross-open",
+        "hand": "x-thin",
+        "inverted": "triangle-up-open",
+    },
     "resnet8": "star-open",
 }
 
