@@ -66,8 +66,10 @@ FILES = (
 
 
 def small(*sets: str, recipe: str = "pc-darts-gp") -> Settings:
-    """The settings of a small run."""
-    return resolve(recipe, sets=(*SETS, *sets))
+    """The settings of a small run; a budget finds the number of channels out."""
+    limited = any(text.startswith("budget") for text in sets)
+    own = [text for text in SETS if not (limited and text.startswith("train.channels"))]
+    return resolve(recipe, sets=(*own, *sets))
 
 
 def options(*, seed: int = SEED, checkpoint_seconds: float = 60.0, overwrite: bool = False) -> Options:
@@ -138,8 +140,10 @@ def without_seconds(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """All that two runs of the same seed have in common."""
-    files = ("genotype.json", "trace.jsonl", "network.safetensors", "supernet.safetensors", "recipe.toml")
+    """All that two runs of the same seed have in common; the run of one of several budgets has no supernet."""
+    files = ["genotype.json", "trace.jsonl", "network.safetensors", "supernet.safetensors", "recipe.toml"]
+    if folder.parent.name == "budgets":
+        files.remove("supernet.safetensors")
     return {name: (folder / name).read_bytes() for name in files} | {
         "results.json": without_seconds(json.loads((folder / "results.json").read_text()))
     }

@@ -14,6 +14,7 @@ from edgewise.budget.amounts import (
     show_figure,
     show_limits,
     show_used,
+    write_amount,
 )
 from edgewise.budget.budget import EXACT, FIGURES, MEASURED, Budget, for_device, within_device
 from edgewise.budget.devices import Device, devices, find_device
@@ -41,4 +42,5 @@ __all__ = [
     "show_limits",
     "show_used",
     "within_device",
+    "write_amount",
 ]

@@ -94,6 +94,20 @@ def show_figure(name: str, value: float) -> str:
     return show_bytes(value) if name in ("size", "ram") else show_count(value)
 
 
+def write_amount(name: str, value: float) -> str:
+    """The shortest exact way to write a limit, as its option reads it: 20k, 64KiB, 0.5ms.
+
+    Args:
+        name: see `show_figure`.
+        value: see `show_figure`.
+    """
+    if name == "latency_ms":
+        return f"{value!r}ms".replace(".0ms", "ms")
+    units = _BYTES if name in ("size", "ram") else _COUNTS
+    written = [f"{value // size:.0f}{unit}" for unit, size in units.items() if value % size == 0]
+    return min(written, key=lambda text: (len(text.rstrip("BKMGikb")), len(text)))
+
+
 TITLES = {
     **{"params": "parameters", "macs": "multiply-adds", "size": "size", "ram": "RAM"},
     "latency_ms": "latency",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -209,12 +211,15 @@ BUDGET_OPTIONS: dict[str, tuple[str, Any]] = {
 """The options of a budget: the setting that each stands for, and its type."""
 
 
-def takes_budget(command: Callable[..., None]) -> Callable[..., None]:
+def takes_budget(command: Callable[..., None] | None = None, *, several: bool = False) -> Callable[..., Any]:
     """Gives a command the options of a budget, in the place of its parameter `limits`.
 
     Args:
         command: hears of them as single settings, such as "budget.params=100k".
+        several: whether an option may have several values, 20k,60k, for a network each.
     """
+    if command is None:
+        return functools.partial(takes_budget, several=several)
     signature, kinds = inspect.signature(command), get_type_hints(command, include_extras=True)
     options = [
         inspect.Parameter(
@@ -226,7 +231,7 @@ def takes_budget(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
         values = {name: given.pop(f"{name}_") for name in BUDGET_OPTIONS}
-        command(**given, limits=budget_settings(values))
+        command(**given, limits=budget_settings(values, several=several))
 
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=kinds[name])
@@ -252,31 +257,69 @@ def with_setting(option: str, setting: str, value: str | None, sets: list[str] |
     return [f"{setting}={value}", *given]
 
 
-def budget_settings(values: Mapping[str, Any]) -> list[str]:
+def budget_settings(values: Mapping[str, Any], *, several: bool = False) -> list[str]:
     """Single settings of the options of a budget that were given.
 
     Args:
-        values: by the names of `BUDGET_OPTIONS`.
+        values: by the names of `BUDGET_OPTIONS`; texts may be several values with commas between them.
+        several: whether they may.
 
     Raises:
-        ConfigError: a value is no limit; names the option.
+        ConfigError: a value is no limit, or numbers of values don't match; names the option.
     """
+    given: dict[str, list[Any]] = {}
+    for name, value in values.items():
+        if value is not None and value is not False:
+            parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else [value]
+            _check_limits(name, parts, several=several)
+            given[name] = parts
+    counts = {name: len(parts) for name, parts in given.items() if len(parts) > 1}
+    if not counts:
+        return [f"budget.{BUDGET_OPTIONS[name][0]}={_written(parts[0])}" for name, parts in given.items()]
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"--{name.replace('_', '-')} {count}" for name, count in counts.items())
+        raise ConfigError(
+            f"the numbers of values differ ({said}): the first values make the first budget, the second ones the "
+            "next: give each option one value or as many as the others"
+        )
+    tables = []
+    for place in range(next(iter(counts.values()))):
+        own = {BUDGET_OPTIONS[name][0]: parts[place % len(parts)] for name, parts in given.items()}
+        tables.append("{" + ", ".join(f"{key} = {_toml(value)}" for key, value in own.items()) + "}")
+    return [f"budgets=[{', '.join(tables)}]"]
+
+
+def _written(value: Any) -> str:
+    return "true" if value is True else str(value)
+
+
+def _toml(value: Any) -> str:
+    return "true" if value is True else json.dumps(value)
+
+
+def _check_limits(option: str, parts: list[Any], *, several: bool) -> None:
+    """Raises ConfigError, with the option's name, for what is no limit."""
     from edgewise.budget import Budget
     from edgewise.core.settings import build
 
-    found = []
-    for name, (setting, _) in BUDGET_OPTIONS.items():
-        value = values[name]
-        if value is None or value is False:
-            continue
-        if isinstance(value, str) and setting != "device":
+    name, setting = f"--{option.replace('_', '-')}", BUDGET_OPTIONS[option][0]
+    thousands = re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", ",".join(map(str, parts)))
+    if thousands:
+        raise ConfigError(
+            f"{name}: {thousands[0]} may be one number or several: write one as {''.join(parts)}, and several "
+            "with units, such as 20k,60k"
+        )
+    if len(parts) > 1 and not several:
+        raise ConfigError(
+            f"{name}: takes one value here (value found: {','.join(parts)}); `edgewise run` and `edgewise select` "
+            "take several"
+        )
+    for part in parts:
+        if isinstance(part, str) and setting != "device":
             try:
-                build(Budget, {setting: value})
+                build(Budget, {setting: part})
             except ConfigError as error:
-                said = str(error).removeprefix(f"{setting}: ")
-                raise ConfigError(f"--{name.replace('_', '-')}: {said}") from error
-        found.append(f"budget.{setting}={'true' if value is True else value}")
-    return found
+                raise ConfigError(f"{name}: {str(error).removeprefix(f'{setting}: ')}") from error
 
 
 def with_limits(limits: list[str], sets: list[str] | None) -> list[str]:
@@ -289,5 +332,6 @@ def with_limits(limits: list[str], sets: list[str] | None) -> list[str]:
     options = {setting: name.replace("_", "-") for name, (setting, _) in BUDGET_OPTIONS.items()}
     for text in limits:
         setting, _, value = text.partition("=")
-        given = with_setting(options[setting.removeprefix("budget.")], setting, value, given)
+        option = options.get(setting.removeprefix("budget."), "max-params and the like")
+        given = with_setting(option, setting, value, given)
     return given

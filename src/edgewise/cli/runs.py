@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "pc-darts-gp"
 
 
-@opt.takes_budget
+@opt.takes_budget(several=True)
 def run(
     ctx: typer.Context,
     data: opt.Data = None,
@@ -162,7 +162,7 @@ def train(
     )
 
 
-@opt.takes_budget
+@opt.takes_budget(several=True)
 def select(
     genotypes: opt.Networks,
     data: opt.Data = None,
@@ -306,8 +306,23 @@ def _resume(folder: Path, sets: list[str] | None) -> None:
 
 
 def _conclude(result: RunResult, progress: Progress) -> None:
+    _show(result, progress)
+    if any(part.results for part in result.budgets.values()):
+        from edgewise.pipeline import front_columns, front_rows
+
+        columns, rows = front_columns(result.front), front_rows(result.front)
+        progress.table("One search, a network for each budget", columns, rows)
+    progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")
+    if result.failure:
+        raise DivergedError(result.failure)
+
+
+def _show(result: RunResult, progress: Progress) -> None:
+    """The tables of a run, or of the runs of its budgets."""
     from edgewise.pipeline import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 
+    for part in result.budgets.values():
+        _show(part, progress)
     limits = f"; {result.budget}" if result.budget else ""
     if "winner" in result.selection:
         title = f"Chosen without a look at test images{limits}"
@@ -315,6 +330,3 @@ def _conclude(result: RunResult, progress: Progress) -> None:
     if result.results:
         heads, rows = summary_columns(result.results), summary_rows(result.results, result.names)
         progress.table(f"Tested once, after the same training{limits}", heads, rows)
-    progress.say(f"run folder: {result.folder}; report: {result.folder / 'report.html'}")
-    if result.failure:
-        raise DivergedError(result.failure)

@@ -32,6 +32,8 @@ EXPORT_EXAMPLES = """Examples:
 `edgewise export runs/photos`
 
 `edgewise export runs/photos --out photos.onnx`
+
+`edgewise export runs/photos --pick 60k` (of a run with --max-params 20k,60k,200k; knee: where more costs much)
 """
 REPORT_EXAMPLES = """Examples:
 
@@ -105,6 +107,14 @@ def run_test(
 
 def export(
     run: opt.RunFolderArgument,
+    pick: Annotated[
+        str | None,
+        typer.Option(
+            "--pick",
+            metavar="NAME",
+            help="Of a run with several budgets: the budget whose network it is, or knee.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="The ONNX file; network.onnx in the run by default."),
@@ -115,8 +125,9 @@ def export(
 ) -> None:
     """Export a run's trained network to ONNX and compare it with PyTorch."""
     from edgewise.export import describe_export, export_onnx, load_network
+    from edgewise.pipeline.front import picked
 
-    loaded = load_network(run)
+    loaded = load_network(picked(run, pick))
     target = out or run / "network.onnx"
     check = export_onnx(loaded.network, loaded.facts, target, seed=seed)
     typer.echo(

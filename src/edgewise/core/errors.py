@@ -33,6 +33,10 @@ class RunError(EdgewiseError):
     """A run folder is missing, foreign, damaged or can't be written."""
 
 
+class NoFitError(RunError):
+    """No network of what a run has found fits the budget."""
+
+
 class NonFiniteError(RunError):
     """A loss, gradient or architecture parameter became infinite or NaN."""
 

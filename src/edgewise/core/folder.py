@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,6 +33,10 @@ NETWORK = "network.safetensors"
 ONNX = "network.onnx"
 RESULTS = "results.json"
 REPORT = "report.html"
+BUDGETS = "budgets"
+"""A folder with a run for each of several budgets."""
+FRONT = "front.json"
+"""Accuracy and cost of the networks of several budgets."""
 TENSORBOARD = "tensorboard"
 LOCK = ".lock"
 # The checkpoint goes first when a run is cleared away: what is left of a half-cleared run must not be resumed.
@@ -47,6 +52,7 @@ _CONTENTS = (
     SUPERNET,
     NETWORK,
     ONNX,
+    FRONT,
     REPORT,
     RECIPE,
 )
@@ -248,6 +254,19 @@ class RunFolder:
         self._timings.truncate(keep)
 
 
+def _clear_budgets(path: Path) -> None:
+    """Removes the runs of several budgets; what is no file of theirs stays."""
+    for run in path.iterdir() if path.is_dir() else ():
+        if (run / RUN).is_file():
+            _clear(run, overwrite=True)
+            for name in (RUN, LOCK):
+                (run / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                run.rmdir()
+    with suppress(OSError):
+        path.rmdir()
+
+
 def _make(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -292,5 +311,6 @@ def _clear(path: Path, *, overwrite: bool) -> None:
             (path / name).unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"{path / name} can't be removed ({error.strerror})") from error
+    _clear_budgets(path / BUDGETS)
     # What it has left would be drawn together with the new run.
     shutil.rmtree(path / TENSORBOARD, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from edgewise.core.errors import NonFiniteError, ShortOfMemoryError
@@ -84,6 +85,7 @@ class Loop:
             old.
         listener: is told of every epoch's record, once it stands in the trace.
         processes: who runs the task together; they save, check and stop at the same steps.
+        resumed_as: the folder that a stopped run is gone on with by; its own by default.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Loop:
         checkpoint_seconds: float = 60.0,
         listener: Callable[[dict[str, Any]], None] = lambda record: None,
         processes: Processes = ALONE,
+        resumed_as: Path | None = None,
     ) -> None:
         self.folder = folder
         self.progress = progress
@@ -102,6 +105,7 @@ class Loop:
         self.checkpoint_seconds = checkpoint_seconds
         self._listener = listener
         self._processes = processes
+        self._resumed_as = resumed_as or folder.path
 
     def run(self, task: Task) -> None:
         """Runs a task to its end, from the folder's checkpoint if that is the task's, else from the start.
@@ -208,7 +212,7 @@ class Loop:
         )
 
     def _resume_command(self) -> str:
-        return f"edgewise run --resume {shlex.quote(str(self.folder.path))}"
+        return f"edgewise run --resume {shlex.quote(str(self._resumed_as))}"
 
     def _save(self, task: Task, mark: Mark) -> None:
         if self._processes.main:

@@ -156,6 +156,22 @@ class _Selection(TypedDict, total=False):
     seconds: dict[str, Number]
 
 
+class _Budgeted(TypedDict, total=False):
+    name: Required[str]
+    limits: Required[dict[str, Number]]
+    sentence: str
+    unfit: str
+    won: _Won
+    networks: dict[str, _Result]
+
+
+class _Front(TypedDict):
+    cost: str
+    budgets: list[_Budgeted]
+    front: list[str]
+    knee: str | None
+
+
 class _Explored(TypedDict, total=False):
     strategy: str
     queries: int
@@ -173,7 +189,8 @@ def fault(name: str, value: Any) -> str:
     """What is wrong with the content of a run's JSON file; empty where nothing is.
 
     Args:
-        name: "run.json", "results.json", "selection.json" or "random_search.json"; nothing is known of others.
+        name: "run.json", "results.json", "selection.json", "random_search.json" or "front.json"; nothing is known
+            of others.
         value: the content.
     """
     from pydantic import ValidationError
@@ -184,6 +201,7 @@ def fault(name: str, value: Any) -> str:
         shape = {
             "run.json": Run,
             "results.json": dict[str, Any],
+            "front.json": _Front,
             **dict.fromkeys(("selection.json", "random_search.json"), _Selection),
         }.get(name)
     if shape is None:

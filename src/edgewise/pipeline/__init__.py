@@ -7,7 +7,14 @@ from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
 from edgewise.pipeline.settings import Settings, comparing, resolve, selecting
-from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
+from edgewise.pipeline.summary import (
+    SELECTION_COLUMNS,
+    front_columns,
+    front_rows,
+    selection_rows,
+    summary_columns,
+    summary_rows,
+)
 
 __all__ = [
     "PRESETS",
@@ -22,6 +29,8 @@ __all__ = [
     "duration",
     "estimate",
     "explore",
+    "front_columns",
+    "front_rows",
     "load",
     "resolve",
     "resolve_explore",

@@ -12,6 +12,7 @@ from edgewise.export import Classifier, load_network
 from edgewise.pipeline.explore import Explored, start_explore
 from edgewise.pipeline.explore_settings import resolve_explore
 from edgewise.pipeline.fits import designs_of
+from edgewise.pipeline.front import picked
 from edgewise.pipeline.run import Options, RunResult, start
 from edgewise.pipeline.settings import resolve, selecting
 from edgewise.spaces import Genotype, name_genotype, read_genotype
@@ -23,7 +24,7 @@ def run(
     out: Path | str,
     recipe: str = "pc-darts-gp",
     preset: str | None = None,
-    budget: Budget | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
     sets: Sequence[str] = (),
     seed: int = 0,
     device: str = "auto",
@@ -38,7 +39,7 @@ def run(
         out: the run folder.
         recipe: a recipe's name or a TOML file.
         preset: "tiny", "small" or "paper".
-        budget: what the networks may need, such as `Budget(params=100_000)`.
+        budget: what the networks may need, such as `Budget(params=100_000)`; several for a network each.
         sets: single settings, such as "search.epochs=30".
         seed: of every random stream.
         device: "auto", "cpu", "cuda", ...
@@ -107,7 +108,7 @@ def run_selection(
     out: Path | str,
     recipe: str = "pc-darts-gp",
     preset: str | None = None,
-    budget: Budget | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
     sets: Sequence[str] = (),
     seed: int = 0,
     device: str = "auto",
@@ -170,13 +171,14 @@ def explore(
     return start_explore(settings, out, options=Options(seed=seed), workers=workers, progress=progress)
 
 
-def load(run: Path | str) -> Classifier:
+def load(run: Path | str, *, pick: str | None = None) -> Classifier:
     """Reads a trained network: images in, logits or class names out.
 
     Args:
         run: a run folder, or a `network.safetensors`.
+        pick: of a run with several budgets, the name of one, or "knee".
 
     Raises:
         RunError: there is no network, or the file is damaged.
     """
-    return load_network(run)
+    return load_network(picked(Path(run), pick) if Path(run).is_dir() else run)

@@ -48,6 +48,11 @@ class Context:
         name = files.SEARCHED if self.folder.has(files.SEARCHED) else files.GENOTYPE
         return Genotype.from_json(self.folder.read_text(name), where=str(self.folder.file(name)))
 
+    def searched_epochs(self) -> list[dict[str, Any]]:
+        """The epochs of the search, as the trace tells them."""
+        trace = self.folder.read_trace()
+        return [record for record in trace if record["phase"] == "search" and "genotype" in record]
+
     def selection(self, file: str = files.SELECTION) -> dict[str, Any] | None:
         """The content of selection.json, or of another file like it; None where there is none."""
         return self.folder.read_json(file) if self.folder.has(file) else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgewise.budget import TITLES, Budget, figures_of, show_limits, show_used
 from edgewise.core import folder as files
-from edgewise.core.errors import ConfigError, RunError
+from edgewise.core.errors import ConfigError, NoFitError
 from edgewise.export import measure_file
 from edgewise.nn import HAND_MADE
 from edgewise.pipeline.context import Context
@@ -78,7 +78,7 @@ def _sized(name: str, context: Context) -> Sized | None:
             context.progress.say(f"note: {name} is left out: {error}")
             return None
         cells = shlex.quote(str(context.folder.file(files.GENOTYPE)))
-        raise RunError(f"{error}. The cells are kept: `edgewise train {cells}` takes other limits") from error
+        raise NoFitError(f"{error}. The cells are kept: `edgewise train {cells}` takes other limits") from error
 
 
 def _size(name: str, context: Context) -> Sized:

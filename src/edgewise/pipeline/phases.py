@@ -29,6 +29,7 @@ from edgewise.train import TrainTask, evaluate
 TRAININGS = tuple(f"train:{name}" for name in NETWORKS)
 PHASES: dict[str, tuple[str, ...]] = {
     "run": ("search", "candidates", "select", RANDOM_SEARCH, "fit", *TRAININGS, "export", "report"),
+    "budget": ("candidates", "select", RANDOM_SEARCH, "fit", *TRAININGS, "export", "report"),
     "search": ("search", "report"),
     "select": ("candidates", "select", "report"),
     "train": ("fit", "train:found", "export", "report"),
@@ -45,7 +46,9 @@ def wanted_phases(command: str, settings: Settings) -> list[str]:
     if command not in PHASES:
         raise RunError(f"unknown command {command!r} in run.json: expected one of {', '.join(PHASES)}")
     skipped = {f"train:{name}" for name in NETWORKS if name != "found" and name not in settings.compared}
-    if command == "run" and settings.selection is None:
+    if settings.budgets:
+        return ["search", files.BUDGETS, "report"] if command == "run" else [files.BUDGETS, "report"]
+    if command in ("run", "budget") and settings.selection is None:
         skipped |= {"candidates", "select"}
     if RANDOM_SEARCH not in settings.compared:
         skipped.add(RANDOM_SEARCH)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from edgewise.core.run_shapes import RESUMED
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
-from edgewise.data import Augment, Splits, load
+from edgewise.data import Augment, DataSettings, Splits, load
 from edgewise.nn import choose_stem
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.estimate import say_cost
 from edgewise.pipeline.fitting import budget_facts, budget_sentence
+from edgewise.pipeline.front import run_budgets
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import run_phase, wanted_phases
 from edgewise.pipeline.selecting import check_rankable, check_sized
@@ -51,6 +53,16 @@ RESUMABLE = ("weights.", "arch.", "search.memory", "data.stream")
 RESUMABLE += ("train.lr", "train.momentum", "train.weight_decay", "train.clip")
 
 
+# What run.json says of an end that was not well.
+ENDS = ("error", "diverged")
+# Commands that take several budgets, and what the run of one of them is called.
+SEVERAL = ("run", "select")
+PART = "budget"
+# What the runs of several budgets have in common with the run whose search they share.
+SHARED = ("seed", "device", "device_name", "precision", "compile", "checkpoint_seconds", "truth", "versions")
+SHARED += ("threads", "processes", "git", "stem", "data", "citations", "phases", "track")
+
+
 @dataclass(frozen=True)
 class RunResult:
     """What a run left behind.
@@ -64,6 +76,8 @@ class RunResult:
         names: what tables call each of these networks.
         budget: what all of them keep to, in words; empty where that is nothing.
         selection: the content of selection.json; empty without a selection.
+        front: the content of front.json, for several budgets; empty for one.
+        budgets: for several budgets, what the run of each left behind; those that nothing fits are left out.
     """
 
     folder: Path
@@ -73,6 +87,8 @@ class RunResult:
     names: dict[str, str] = field(default_factory=lambda: dict(NAMES))
     budget: str = ""
     selection: dict[str, Any] = field(default_factory=dict)
+    front: dict[str, Any] = field(default_factory=dict)
+    budgets: dict[str, RunResult] = field(default_factory=dict)
 
 
 def start(
@@ -107,7 +123,10 @@ def start(
     processes = compute.processes
     progress, out = heard(progress, processes), processes.broadcast(str(out))
     open_truth(options.truth, settings)
-    check_sized(designs, settings.budget)
+    if settings.budgets and command not in SEVERAL:
+        raise ConfigError(
+            f"budgets: {command} makes one network: state one `budget`, or use run or select for several"
+        )
     processes.on_main(lambda: RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite))
     data = seen_from(settings.data, options.began_in)
     paths = path_facts({"data": data.source, "truth": options.truth}, Path(out))
@@ -115,7 +134,10 @@ def start(
     if command in ("run", "select") and settings.selection is not None and settings.selection.ranks_by("accuracy"):
         check_rankable(len(splits.arch))
     facts: dict[str, Any] = _facts(settings, splits, options, compute, command) | {"paths": paths}
-    check_sizes(settings, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
+    for name, one in (settings.for_each_budget or {"": settings}).items():
+        with _in_budget(name):
+            check_sized(designs, one.budget)
+            check_sizes(one, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
     if genotype is not None:
         facts["given"] = given or name_genotype(genotype)
     with make_folder(out, processes, overwrite=options.overwrite) as folder:
@@ -138,7 +160,16 @@ def start(
                     genotype=genotype,
                     progress=progress,
                 )
-        return _carry_out(folder, settings, splits, compute, progress)
+        return _carry_out(folder, settings, splits, compute, progress, data)
+
+
+@contextmanager
+def _in_budget(name: str) -> Iterator[None]:
+    """Says which of several budgets can't be met."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"budget {name}: {error}" if name else str(error)) from error
 
 
 def resume(
@@ -193,8 +224,7 @@ def resume(
         if sets:
             folder.write_text(files.RECIPE, to_toml(settings))
             changes["changed_settings"] = [*run.get("changed_settings", []), *sets]
-        run.pop("error", None)
-        run.pop("diverged", None)
+        run = {key: value for key, value in run.items() if key not in ENDS}
         changes |= note_processes(run, compute.processes, progress)
         folder.write_json(files.RUN, run | {"status": "running", **changes})
         _introduce(folder, settings, splits, compute, progress)
@@ -203,7 +233,7 @@ def resume(
                 f"note: the run began with {run['threads']} threads and goes on with {torch.get_num_threads()}: "
                 "it will end well, but not bit for bit as if it had never stopped (OMP_NUM_THREADS sets them)"
             )
-        return _carry_out(folder, settings, splits, compute, progress)
+        return _carry_out(folder, settings, splits, compute, progress, source)
 
 
 def _settings_of(folder: RunFolder, sets: Sequence[str]) -> Settings:
@@ -265,8 +295,26 @@ def _introduce(
 
 
 def _carry_out(
-    folder: RunFolder, settings: Settings, splits: Splits, compute: Compute, progress: Progress
+    folder: RunFolder,
+    settings: Settings,
+    splits: Splits,
+    compute: Compute,
+    progress: Progress,
+    data: DataSettings,
+    *,
+    whole: Path | None = None,
 ) -> RunResult:
+    """Carries out the phases that a run still lacks.
+
+    Args:
+        folder: of the run.
+        settings: of the run.
+        splits: its images.
+        compute: device and precision.
+        progress: what the user sees.
+        data: where the images come from, as seen from here.
+        whole: the folder of the run that this is a part of, for one of its budgets; None for a whole run.
+    """
     run, processes = folder.read_run(), compute.processes
     phases = wanted_phases(run["command"], settings)
     tracker = run.get("track") if processes.main else None
@@ -290,14 +338,52 @@ def _carry_out(
                 checkpoint_seconds=run["checkpoint_seconds"],
                 listener=tracking.epoch,
                 processes=processes,
+                resumed_as=whole,
             ),
             progress=progress,
             truth=open_truth(_truth_file(run, folder), settings),
             networks=[phase.removeprefix("train:") for phase in phases if phase.startswith("train:")],
         )
+
+        def carry_out(phase: str, context: Context) -> None:
+            if phase == files.BUDGETS:
+                run_budgets(context, lambda *part: _run_of_budget(context, data, *part))
+            else:
+                run_phase(phase, context)
+
         with noting_end(folder):
-            run_phases(phases, context, run_phase)
+            run_phases(phases, context, carry_out)
     return _result(folder)
+
+
+def _run_of_budget(
+    context: Context, data: DataSettings, path: Path, settings: Settings, designs: Sequence[Design]
+) -> str:
+    """The run of one of several budgets, begun, gone on with, or read; returns what failed in it."""
+    whole, compute, splits = context.folder, context.compute, context.splits
+    processes, run = compute.processes, context.folder.read_run()
+    begun = processes.broadcast((path / files.RUN).is_file() and RunFolder.open(path).has(files.RECIPE))
+    if begun and RunFolder.open(path).status == "done":
+        return ""
+    with open_folder(path, processes) if begun else make_folder(path, processes, overwrite=True) as folder:
+        if not begun:
+            command = "select" if run["command"] == "select" else PART
+            facts = {key: value for key, value in run.items() if key in SHARED} | {
+                "command": command,
+                "budget": budget_facts(settings.budget),
+                "paths": path_facts({"data": data.source, "truth": None}, path),
+                "started": now(),
+            }
+            if whole.has(files.GENOTYPE):
+                folder.write_text(files.GENOTYPE, whole.read_text(files.GENOTYPE))
+            if designs:
+                folder.write_json(files.SELECTION, {"given": [design.record() for design in designs]})
+            folder.update_run(facts)
+        own = folder.read_run()
+        folder.write_json(files.RUN, {k: v for k, v in own.items() if k not in ENDS} | {"status": "running"})
+        folder.write_text(files.RECIPE, to_toml(settings))
+        processes.barrier()
+        return _carry_out(folder, settings, splits, compute, context.progress, data, whole=whole.path).failure
 
 
 def _truth_file(run: dict[str, Any], folder: RunFolder) -> str | None:
@@ -310,6 +396,21 @@ def _result(folder: RunFolder) -> RunResult:
     if folder.has(files.GENOTYPE) or run.get("command") != "select":
         genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
     selection = folder.read_json(files.SELECTION) if folder.has(files.SELECTION) else {}
+    front = folder.read_json(files.FRONT) if folder.has(files.FRONT) else {}
     results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
     failure = run.get("error", "") if run.get("diverged") else ""
-    return RunResult(folder.path, genotype, results, failure, network_names(run), budget_sentence(run), selection)
+    parts = {end["name"]: folder.path / files.BUDGETS / end["name"] for end in front.get("budgets", ())}
+    budgets = {
+        name: _result(RunFolder.open(path)) for name, path in parts.items() if (path / files.REPORT).exists()
+    }
+    return RunResult(
+        folder.path,
+        genotype,
+        results,
+        failure,
+        network_names(run),
+        budget_sentence(run),
+        selection,
+        front,
+        budgets,
+    )

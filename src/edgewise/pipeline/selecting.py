@@ -9,7 +9,7 @@ from typing import Any
 
 from edgewise.budget import Budget
 from edgewise.core import folder as files
-from edgewise.core.errors import ConfigError, RunError
+from edgewise.core.errors import ConfigError, NoFitError
 from edgewise.pipeline.candidates import Design, list_candidates
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import note_found_limit, sizing_of
@@ -65,7 +65,7 @@ def candidates(context: Context) -> None:
             unfit[design.name] = str(error)
             context.progress.say(f"note: candidate {design.name} is left out: {error}")
     if not entries:
-        raise RunError(f"no candidate fits the budget: {'; '.join(unfit.values())}")
+        raise NoFitError(f"no candidate fits the budget: {'; '.join(unfit.values())}")
     context.folder.write_json(files.SELECTION, noted | {"candidates": entries, "unfit": unfit})
     seconds = round(time.perf_counter() - began, 3)
     context.folder.update_run({"phases": {"candidates": {"seconds": seconds, "peak_memory_bytes": 0}}})
@@ -77,11 +77,12 @@ def _designs(noted: Mapping[str, Any], context: Context) -> list[Design]:
     if "given" in noted:
         where = str(context.folder.file(files.SELECTION))
         return [Design.of(record, where=where) for record in noted["given"]]
-    epochs = [
-        record for record in context.folder.read_trace() if record["phase"] == "search" and "genotype" in record
-    ]
     return list_candidates(
-        context.settings.candidates, context.settings, context.searched(), epochs, seed=context.seed
+        context.settings.candidates,
+        context.settings,
+        context.searched(),
+        context.searched_epochs(),
+        seed=context.seed,
     )
 
 

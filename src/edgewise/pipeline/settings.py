@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from edgewise.budget import Budget
 from edgewise.core.citations import CITATIONS, CUTOUT
 from edgewise.core.errors import ConfigError
+from edgewise.core.limits import Few
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_schema import nearest
 from edgewise.core.settings_sets import apply_sets
@@ -17,7 +18,7 @@ from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.methods import Recipe, SearchSettings, WarmUp, citations, recipe
 from edgewise.nn import HAND_MADE
-from edgewise.pipeline.budgets import stated_budget, with_budget
+from edgewise.pipeline.budgets import names_of, stated_budget, with_budget
 from edgewise.pipeline.candidates import CandidateSettings
 from edgewise.pipeline.presets import OPTIONAL, PRESETS
 from edgewise.selection import Halving
@@ -42,6 +43,7 @@ class Settings(Recipe):
             costs as many seconds as search and selection, "hand" a residual network, "inverted" one of inverted
             residual blocks, "resnet8" MLPerf Tiny's.
         budget: what a network may need; without a limit, the others get the found one's number of weights.
+        budgets: several budgets in the place of one: each gets its network, from one search.
         candidates: what a selection chooses from.
         selection: how one of the candidates is chosen after the search; None for the search's cells.
     """
@@ -51,6 +53,7 @@ class Settings(Recipe):
     train_augment: AugmentSettings = field(default_factory=AugmentSettings)
     compare: tuple[Baseline, ...] = ("searched", "random", "hand")
     budget: Budget = field(default_factory=Budget)
+    budgets: Annotated[tuple[Budget, ...], Few] = ()
     candidates: CandidateSettings = field(default_factory=CandidateSettings)
     selection: Halving | None = None
 
@@ -66,6 +69,22 @@ class Settings(Recipe):
                 f"compare: {RANDOM_SEARCH!r} chooses among random cells for as many seconds as search and "
                 "selection take, and there is no selection: state one (--set selection.rungs=3), or leave it out"
             )
+
+        if self.budgets:
+            names_of(self.budgets)
+            if self.budget.limits:
+                raise ConfigError(
+                    f"budget and budgets both state limits ({self.budget.sentence()}): put those of `budget` into "
+                    "each of `budgets`"
+                )
+
+    @property
+    def for_each_budget(self) -> dict[str, Settings]:
+        """The settings of each budget by its name; empty without several."""
+        if not self.budgets:
+            return {}
+        names = names_of(self.budgets)
+        return {name: replace(self, budget=one, budgets=()) for name, one in zip(names, self.budgets, strict=True)}
 
     @property
     def compared(self) -> tuple[Baseline, ...]:
@@ -86,7 +105,7 @@ def resolve(
     *,
     preset: str | None = None,
     data: str | None = None,
-    budget: Budget | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
     sets: Sequence[str] = (),
 ) -> Settings:
     """Makes settings from a recipe, a preset of sizes, a data source, a budget and single settings, in this order.
@@ -95,7 +114,7 @@ def resolve(
         name_or_file: a recipe's name, or a TOML file. A file may start from a recipe: `base = "pc-darts"`.
         preset: "tiny", "small" or "paper"; None is "tiny" for a named recipe, and nothing for a file.
         data: `data.source`.
-        budget: what a network may need.
+        budget: what a network may need; several for a network each.
         sets: texts like "arch.lr=0.001".
 
     Raises:
@@ -114,8 +133,10 @@ def resolve(
         table = _with_preset(table, preset)
     if data is not None:
         table = merge(table, {"data": {"source": as_text(data)}})
-    if budget is not None:
+    if isinstance(budget, Budget):
         table = merge(table, {"budget": stated_budget(budget)})
+    elif budget is not None:
+        table = merge(table, {"budgets": [stated_budget(one) for one in budget]})
     given += [text.partition("=")[0].strip() for text in sets]
     return build(Settings, with_budget(apply_sets(table, Settings, sets), given=given))
 

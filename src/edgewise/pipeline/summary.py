@@ -78,6 +78,42 @@ def selection_rows(selection: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
+def front_columns(front: Mapping[str, Any]) -> tuple[str, ...]:
+    """The heads of the table of several budgets.
+
+    Args:
+        front: the content of front.json.
+    """
+    return ("budget", *summary_columns(_found_of(front))[:-1], "front")
+
+
+def front_rows(front: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """One row for the chosen network of each budget, with what it is called for `--pick`.
+
+    Args:
+        front: the content of front.json.
+    """
+    found = _found_of(front)
+    names = {end["name"]: title_of_candidate(end["won"]) for end in front["budgets"] if "won" in end}
+    rows = {row[0]: row for row in summary_rows(found, {})}
+    table = []
+    for end in front["budgets"]:
+        name = end["name"]
+        if name not in rows:
+            said = end.get("unfit") or "no network was trained"
+            table.append((name, said, *[""] * (len(front_columns(front)) - 2)))
+            continue
+        place = "knee" if name == front["knee"] else "on it" if name in front["front"] else "beaten"
+        table.append((name, names.get(name, "the search's cells"), *rows[name][1:-1], place))
+    return table
+
+
+def _found_of(front: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The chosen network of each budget that has one."""
+    ends = ((end["name"], end.get("networks", {}).get("found")) for end in front["budgets"])
+    return {name: found for name, found in ends if found is not None}
+
+
 def _known(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     there = {figure for entry in results.values() for figure in figures_of(entry)}
     return [figure for figure in FIGURES if figure in there]

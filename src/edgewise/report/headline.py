@@ -61,6 +61,8 @@ def _title(record: RunRecord) -> str:
         found = "the chosen network" if record.run.get("won") else found
         cells = found if name == "found" else f"the {name} network"
         return f"{percent(entry['top1'])} of {entry['test_images']:,} test images right: {cells} on {source}"
+    if record.front:
+        return _front_title(record.front, source)
     if record.training:
         name, epochs = list(record.training.items())[-1]
         called = "given" if name == "found" and are_given(record.run) else name
@@ -76,6 +78,16 @@ def _title(record: RunRecord) -> str:
     if record.run.get("won") and record.selection:
         return _chosen(record.selection, source)
     return f"A run on {source} that has no epoch behind it yet"
+
+
+def _front_title(front: Mapping[str, Any], source: str) -> str:
+    found = {
+        end["name"]: end["networks"]["found"] for end in front["budgets"] if "found" in end.get("networks", {})
+    }
+    if not found:
+        return f"{len(front['budgets'])} budgets, one search, on {source}"
+    each = ", ".join(f"{percent(entry['top1'])} at {name}" for name, entry in found.items())
+    return f"{each} of {next(iter(found.values()))['test_images']:,} test images right, on {source}"
 
 
 def _chosen(selection: Mapping[str, Any], source: str) -> str:
@@ -120,8 +132,9 @@ def _missing(record: RunRecord) -> list[str]:
     if command == EXPLORE:
         return [] if record.verdict else ["no result yet: the search is not at its end"]
     if not record.search:
-        given = command in ("train", "select")
-        missing.append("no search: the cells were given" if given else "no epoch of a search yet")
+        told = {"budget": "the search: it is in the run that this one is a part of"}
+        told |= dict.fromkeys(("train", "select"), "no search: the cells were given")
+        missing.append(told.get(str(command), "no epoch of a search yet"))
     else:
         planned = record.planned_epochs("search")
         done = epochs_done(record.search)
@@ -131,6 +144,8 @@ def _missing(record: RunRecord) -> list[str]:
             missing.append("no beta: this recipe has no edge normalisation")
         if not any(epoch["conflicts"] for epoch in record.search):
             missing.append("no conflicts: alpha has not been trained yet")
+    if record.front:
+        return missing
     if not record.training:
         missing.append("no training" if command in ALONE else "no epoch of a training yet")
     if not record.results:

@@ -27,6 +27,7 @@ from edgewise.report.diagnostics import (
 )
 from edgewise.report.exploration import best_table, score_figure, truth_table
 from edgewise.report.figures import Figure
+from edgewise.report.front import front_figures, front_links, front_sentences, front_table
 from edgewise.report.headline import make_headline
 from edgewise.report.mixtures import (
     alpha_edge_figure,
@@ -86,6 +87,9 @@ def _context(record: RunRecord, environment: Environment) -> dict[str, Any]:
         "results": results_table(record),
         "budget": budget_table(record),
         "budget_sentences": budget_sentences(record),
+        "front": front_table(record),
+        "front_sentences": front_sentences(record),
+        "front_links": front_links(record),
         "selection": selection_table(record),
         "selection_sentences": selection_sentences(record),
         "timeline": timeline,
@@ -129,6 +133,7 @@ def _figures(record: RunRecord) -> dict[str, list[Figure]]:
     return {
         "scores": [scores] if scores else [],
         "costs": budget_figures(record),
+        "front": front_figures(record),
         "selection": selection_figures(record),
         "alpha": alpha_figures(record.search),
         "alpha_edge": [edge] if edge else [],

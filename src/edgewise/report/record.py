@@ -57,6 +57,7 @@ class RunRecord:
         selecting: the trace's epochs of a selection.
         selection: selection.json.
         random_search: random_search.json.
+        front: front.json.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class RunRecord:
     selecting: Sequence[Mapping[str, Any]] = ()
     selection: Mapping[str, Any] | None = None
     random_search: Mapping[str, Any] | None = None
+    front: Mapping[str, Any] | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -119,6 +121,7 @@ def read_record(path: Path) -> RunRecord:
         selecting=selecting[SELECT],
         selection=_selection(source, folder.SELECTION),
         random_search=_selection(source, folder.RANDOM_SEARCH),
+        front=source.read_json(folder.FRONT) if source.has(folder.FRONT) else None,
     )
 
 

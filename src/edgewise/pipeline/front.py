@@ -1,0 +1,203 @@
+"""Several budgets, one search: a run for each in a folder of its own, and the front of accuracy against cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgewise.budget import FIGURES, figures_of
+from edgewise.core import folder as files
+from edgewise.core.errors import NoFitError, RunError
+from edgewise.core.folder import RunFolder
+from edgewise.pipeline.candidates import Design, list_candidates
+from edgewise.pipeline.context import Context
+from edgewise.pipeline.fitting import budget_sentence
+from edgewise.pipeline.settings import Settings
+
+KNEE = "knee"
+# What a front keeps of the network of a budget.
+KEPT = (
+    "top1",
+    "test_images",
+    "channels",
+    "layers",
+    "params",
+    "macs",
+    "ram",
+    "size",
+    "latency",
+    "used",
+    "genotype",
+)
+# A line between two ends has nothing above it.
+_FEWEST = 3
+
+
+RunOfBudget = Callable[[Path, Settings, Sequence[Design]], str]
+"""Carries out, or goes on with, the run of one budget in its folder, with the candidates to choose from (none
+without a selection); returns what failed, empty where nothing did."""
+
+
+def run_budgets(context: Context, run: RunOfBudget) -> None:
+    """Chooses, trains, tests and exports a network for each budget; front.json tells of all.
+
+    Args:
+        context: of the run whose search they share.
+        run: carries out the part of one budget.
+
+    Raises:
+        NoFitError: nothing fits any of the budgets.
+    """
+    designs = _designs(context)
+    ends: list[dict[str, Any]] = []
+    for name, settings in context.settings.for_each_budget.items():
+        path = context.folder.path / files.BUDGETS / name
+        context.progress.say(f"budget {name}: {settings.budget.sentence()}")
+        try:
+            failure = run(path, settings, designs)
+        except NoFitError as error:
+            if context.compute.processes.several:  # the others wait for this one: all of them end
+                raise
+            context.progress.say(f"note: budget {name} is left out: {error}")
+            ends.append({"name": name, "limits": settings.budget.limits, "unfit": str(error)})
+            continue
+        ends.append(_end(name, settings, path))
+        context.folder.update_run({"phases": {f"budget {name}": _cost_of(path)}})
+        if failure:
+            context.folder.update_run({"diverged": {name: failure}})
+    if all("unfit" in end for end in ends):
+        raise NoFitError(f"no network fits any of the budgets: {'; '.join(end['unfit'] for end in ends)}")
+    if context.compute.processes.main:
+        context.folder.write_json(files.FRONT, make_front(ends))
+
+
+def _designs(context: Context) -> list[Design]:
+    """The candidates: of the search, or those that were given; none without a selection."""
+    if context.settings.selection is None:
+        return []
+    noted = context.selection() or {}
+    if "given" in noted:
+        where = str(context.folder.file(files.SELECTION))
+        return [Design.of(record, where=where) for record in noted["given"]]
+    return list_candidates(
+        context.settings.candidates,
+        context.settings,
+        context.searched(),
+        context.searched_epochs(),
+        seed=context.seed,
+    )
+
+
+def _end(name: str, settings: Settings, path: Path) -> dict[str, Any]:
+    """What a budget's run came to."""
+    folder = RunFolder.open(path)
+    run = folder.read_run()
+    end: dict[str, Any] = {"name": name, "limits": settings.budget.limits, "sentence": budget_sentence(run)}
+    if "won" in run:
+        end["won"] = run["won"]
+    results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
+    end["networks"] = {
+        network: {key: entry[key] for key in KEPT if key in entry} for network, entry in results.items()
+    }
+    return end
+
+
+def _cost_of(path: Path) -> dict[str, float]:
+    """Seconds and memory of a budget's own phases."""
+    phases = [own for name, own in RunFolder.open(path).read_run()["phases"].items() if name != "search"]
+    peak = max((own["peak_memory_bytes"] for own in phases), default=0)
+    return {"seconds": round(sum(own["seconds"] for own in phases), 3), "peak_memory_bytes": peak}
+
+
+def make_front(ends: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of front.json: every budget, the cost that they differ in, which are not beaten, the knee.
+
+    Args:
+        ends: of each budget its "name", "limits" and "networks".
+    """
+    cost = _cost(ends)
+    points = {
+        end["name"]: (figures_of(found)[cost], found["top1"])
+        for end in ends
+        if (found := end.get("networks", {}).get("found")) is not None and cost in figures_of(found)
+    }
+    unbeaten = front_of(points)
+    return {
+        "cost": cost,
+        "budgets": list(ends),
+        "front": unbeaten,
+        "knee": knee_of({n: points[n] for n in unbeaten}),
+    }
+
+
+def _cost(ends: Sequence[Mapping[str, Any]]) -> str:
+    """The first figure that the limits of the budgets differ in."""
+    for figure in FIGURES:
+        if len({end["limits"].get(figure) for end in ends}) > 1:
+            return figure
+    return FIGURES[0]
+
+
+def front_of(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """The names that no other beats, the cheapest first: none costs less or as much and is more accurate.
+
+    Args:
+        points: cost and accuracy of each.
+    """
+    names = sorted(points, key=lambda name: (points[name][0], -points[name][1]))
+    kept: list[str] = []
+    for name in names:
+        if not kept or points[name][1] > points[kept[-1]][1]:
+            kept.append(name)
+    return kept
+
+
+def knee_of(points: Mapping[str, tuple[float, float]]) -> str | None:
+    """The point of a front behind which accuracy gets dear; the most accurate of fewer than three.
+
+    It lies farthest above the straight line from the cheapest to the dearest, over the logarithm of the cost; both
+    axes are scaled to the line's ends.
+
+    Args:
+        points: cost and accuracy of each, none beaten by another.
+
+    Source: Satopaa et al. 2011 (Kneedle), for few points.
+    """
+    if not points:
+        return None
+    names = sorted(points, key=lambda name: points[name][0])
+    first, last = points[names[0]], points[names[-1]]
+    if len(names) < _FEWEST:
+        return names[-1]
+    width, height = math.log(last[0] / first[0]), last[1] - first[1]
+
+    def above(name: str) -> float:
+        cost, accuracy = points[name]
+        return (accuracy - first[1]) / height - math.log(cost / first[0]) / width
+
+    return max(names, key=above)
+
+
+def picked(run: Path, pick: str | None) -> Path:
+    """The folder of a run's network: its own, or that of one of its budgets.
+
+    Args:
+        run: the run folder.
+        pick: a budget's name, or "knee"; None for a run without several budgets.
+
+    Raises:
+        RunError: there are several networks and none is picked, or there is none of that name.
+    """
+    folder = RunFolder.open(run)
+    if not folder.has(files.FRONT):
+        if pick is not None:
+            raise RunError(f"{run} has no front to pick {pick!r} from: it is no finished run with several budgets")
+        return run
+    front = folder.read_json(files.FRONT)
+    names = [end["name"] for end in front["budgets"] if "unfit" not in end]
+    if pick is None or (pick != KNEE and pick not in names):
+        what = "holds a network for each budget" if pick is None else f"holds no network {pick!r}"
+        raise RunError(f"{run} {what}: pick one of {', '.join(names)} or {KNEE} ({front['knee']}) with --pick")
+    return run / files.BUDGETS / (front["knee"] if pick == KNEE else pick)
