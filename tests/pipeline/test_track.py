@@ -180,7 +180,7 @@ def test_a_tracker_without_pictures_gets_none() -> None:
 def test_a_string_of_nas_bench_201_is_one_column_of_the_table_in_tensorboard() -> None:
     recorder = Recorder()
     recorder.name = "tensorboard"
-    send_table(recorder, ["network", "accuracy"], [["|none~0|+... (given)", "9 %"]])
+    send_table(recorder, "results", ["network", "accuracy"], [["|none~0|+... (given)", "9 %"]])
     ((_, values, _),) = recorder.calls
     assert values["results"].splitlines()[2] == "| \\|none~0\\|+... (given) | 9 % |"
 

@@ -195,3 +195,44 @@ def test_the_table_does_not_call_found_what_a_run_was_given(
         with open_tracking("mlflow", run, small(), SilentProgress()):
             pass
     assert sent["results.csv"].splitlines()[1].startswith(f"{called},")
+
+
+SELECTION: dict[str, Any] = {
+    "candidates": [
+        {"name": name, "kind": kind, "genotype": None, "channels": 6, "layers": 5, "params": params, "macs": 7}
+        for name, kind, params in (("last", "last", 10), ("random 1", "random", 20))
+    ],
+    "figures": {"last": {"loss": 2.0}, "random 1": {"loss": 1.0, "accuracy": 0.75}},
+    "winner": "random 1",
+    "order": ["random 1"],
+    "out": {"last": {"rung": 0, "place": 2, "reason": "place 2 of 2"}},
+    "epochs": {"last": 1, "random 1": 2},
+    "images": {"last": 100, "random 1": 200},
+    "seconds": {"last": 3.0, "random 1": 6.0},
+}
+
+
+def test_a_tracker_gets_the_figures_and_the_table_of_a_selection(sent: dict[str, Any]) -> None:
+    tracker, lines = WandB(), Lines()
+    tracking = Tracking(tracker, lines)  # type: ignore[arg-type]
+    for epoch in range(2):
+        record = {"phase": "select", "network": "random 1", "rung": epoch, "epoch": epoch, "loss": 2.0 - epoch}
+        tracking.epoch(record | ({"arch_accuracy": 0.75, "order": ["random 1"]} if epoch else {}))
+    tracking.finish({}, None, selection=SELECTION)
+    assert lines.lines == []
+    place = "select/random 1"
+    curve = [(row[f"{place}/epoch"], row[f"{place}/loss"]) for row in tracker.rows if f"{place}/loss" in row]
+    assert curve == [(1, 2.0), (2, 1.0)]
+    assert tracker.rows[1][f"{place}/arch_accuracy"] == 0.75
+    assert tracker.axes[f"{place}/*"] == f"{place}/epoch"
+    values = next(row for row in tracker.rows if "selection/last/place" in row)
+    assert values == {
+        **{"selection/random 1/place": 1, "selection/random 1/params": 20, "selection/random 1/macs": 7},
+        **{"selection/random 1/epochs": 2, "selection/random 1/seconds": 6.0},
+        **{"selection/random 1/loss": 1.0, "selection/random 1/accuracy": 0.75},
+        **{"selection/last/place": 2, "selection/last/params": 10, "selection/last/macs": 7},
+        **{"selection/last/epochs": 1, "selection/last/seconds": 3.0, "selection/last/loss": 2.0},
+    }
+    heads, *rows = tracker.rows[-1]["selection"]
+    assert heads[:2] == ["place", "candidate"]
+    assert [row[:2] for row in rows] == [["1", "random 1"], ["2", "the search's cells"]]

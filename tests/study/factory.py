@@ -46,12 +46,14 @@ class FakePipeline:
         arch: accuracy on the arch split by method and seed; 0.4 where it is not named.
         fails: runs that end with an error, by method and seed.
         stops: runs that somebody interrupts, by method and seed, once each.
+        won: name and kind of the candidate that won the selection, by method and seed; none without.
     """
 
     accuracy: Mapping[tuple[str, int], float] = field(default_factory=dict)
     arch: Mapping[tuple[str, int], float] = field(default_factory=dict)
     fails: Mapping[tuple[str, int], Exception] = field(default_factory=dict)
     stops: set[tuple[str, int]] = field(default_factory=set)
+    won: Mapping[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
 
@@ -108,6 +110,9 @@ class FakePipeline:
                     {"phase": "train", "network": "found", "epoch": epoch, "accuracy": 0.3, "loss": 1.0}
                 )
         folder.update_run({"status": "done", "phases": {"search": {"seconds": 2.0}}})
+        if key in self.won:
+            won = dict(zip(("name", "kind"), self.won[key], strict=True))
+            folder.update_run({"won": won, "phases": {"select": {"seconds": 3.0 + seed}}})
         folder.write_text("report.html", "page")
         return RunResult(folder.path, cells, results)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgewise.core.errors import ConfigError
+from edgewise.selection import Halving
 from edgewise.study import make_cells, plan_runs
 from tests.study.factory import spec
 
@@ -113,3 +116,14 @@ def test_a_budget_of_a_study_is_that_of_all_its_methods_and_can_be_varied() -> N
         }
     with pytest.raises(ConfigError, match="unknown suffix 'x'"):
         make_cells(spec(base=["budget.params=9x"]))
+
+
+def test_a_study_compares_what_methods_find_unless_it_asks_for_a_selection(tmp_path: Path) -> None:
+    assert [cell.settings.selection for cell in make_cells(spec())] == [None, None]
+    chosen = make_cells(spec(base=["selection.rungs=2", "candidates.random=3"]))
+    assert all(cell.settings.selection == Halving(rungs=2) for cell in chosen)
+    assert all(cell.settings.candidates.random == 3 for cell in chosen)
+    # A recipe file that states one keeps it.
+    (tmp_path / "mine.toml").write_text('base = "pc-darts"\n[selection]\nrungs = 2\n')
+    (of_file,) = make_cells(spec(tmp_path, methods=["mine.toml"], base=[]))
+    assert of_file.settings.selection == Halving(rungs=2)

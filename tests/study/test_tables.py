@@ -252,3 +252,34 @@ def test_numbers_dashes_and_plain_names_stay_as_they_are_in_csv() -> None:
 def test_control_characters_reach_neither_csv_nor_latex() -> None:
     assert to_csv(["name"], [["a\x1b[2J\nb\u202e"]]).splitlines()[1] == "a\\x1b[2J\\nb\\u202e"
     assert latex("a\x1bb") == "a\\textbackslash{}x1bb"
+
+
+def test_it_is_counted_which_kind_of_candidate_won(three: FakePipeline, tmp_path: Path) -> None:
+    three.won = {
+        ("pc-darts", 0): ("random 3", "random"),
+        ("pc-darts", 1): ("random 1", "random"),
+        ("pc-darts", 2): ("last", "last"),
+        ("pc-darts-gp", 0): ("resnet8", "hand"),
+    }
+    tables, page = write_summary(conduct(spec(seeds=[0, 1, 2]), tmp_path))
+    assert tables.selections is not None
+    assert columns(tables.selections, "method", "selections", "search", "random", "by hand", "time") == [
+        ["pc-darts", "3", "1", "2", "0", "4 s"],
+        ["pc-darts-gp", "1", "0", "0", "1", "3 s"],
+    ]
+    assert "Won by" in page.read_text()
+    assert "Won by" in (tmp_path / "summary.tex").read_text()
+    rows = read_csv(tmp_path / "runs.csv")
+    assert {(row["won"], row["won_kind"], row["select_seconds"]) for row in rows if row["seed"] == "0"} == {
+        ("random 3", "random", "3.0"),
+        ("resnet8", "hand", "3.0"),
+    }
+    lines = Lines()
+    print_tables(tables, lines)  # type: ignore[arg-type]
+    assert "Won by" in [title for title, _, _ in lines.tables]
+
+
+def test_without_selections_nobody_won(three: FakePipeline, tmp_path: Path) -> None:
+    tables, _ = write_summary(conduct(spec(seeds=[0]), tmp_path))
+    assert tables.selections is None
+    assert {row["won"] for row in read_csv(tmp_path / "runs.csv")} == {""}

@@ -13,9 +13,9 @@ from edgewise.core.folder import RunFolder
 from edgewise.core.progress import Progress
 from edgewise.core.settings import dump
 from edgewise.pipeline.settings import Settings
-from edgewise.pipeline.summary import summary_columns, summary_rows
+from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 from edgewise.pipeline.trackers import open_tracker, send_epoch, send_picture, send_settings, send_table
-from edgewise.report import NAMES, network_names
+from edgewise.report import NAMES, network_names, ranked
 from edgewise.report.paint import paint_cells
 from edgewise.spaces import cell_name
 
@@ -89,16 +89,22 @@ class Tracking:
         results: Mapping[str, Any],
         genotype: Mapping[str, Any] | None = None,
         names: Mapping[str, str] = NAMES,
+        selection: Mapping[str, Any] | None = None,
     ) -> None:
-        """Sends the final figures, table and cells, and closes the tracker.
+        """Sends the final figures, tables and cells, and closes the tracker.
 
         Args:
             results: the content of results.json; empty where nothing was trained.
             genotype: the content of genotype.json; None where nothing was found.
             names: what the table calls the networks.
+            selection: the content of selection.json; None without a selection.
         """
         if genotype is not None:
             self.cells(genotype)
+        if selection is not None and "winner" in selection:
+            self._guarded(lambda: self._tracker.log(_of_candidates(selection)))
+            chosen = selection_rows(selection)
+            self._guarded(lambda: send_table(self._tracker, "selection", SELECTION_COLUMNS, chosen))
         values = {
             f"test/{name}/{figure}": entry[figure]
             for name, entry in results.items()
@@ -112,7 +118,7 @@ class Tracking:
         if values:
             self._guarded(lambda: self._tracker.log(values))
             heads, rows = summary_columns(dict(results)), summary_rows(dict(results), names)
-            self._guarded(lambda: send_table(self._tracker, heads, rows))
+            self._guarded(lambda: send_table(self._tracker, "results", heads, rows))
         self._guarded(lambda: self._tracker.finish())
 
     def _guarded(self, call: Callable[[], object]) -> None:
@@ -152,15 +158,29 @@ def open_tracking(
         yield tracking
     finally:
         found = {
-            kind: folder.read_json(kind) for kind in (files.RESULTS, files.GENOTYPE) if name and folder.has(kind)
+            kind: folder.read_json(kind)
+            for kind in (files.RESULTS, files.GENOTYPE, files.SELECTION)
+            if name and folder.has(kind)
         }
         names = network_names(folder.read_run())
-        tracking.finish(found.get(files.RESULTS, {}), found.get(files.GENOTYPE), names)
+        tracking.finish(found.get(files.RESULTS, {}), found.get(files.GENOTYPE), names, found.get(files.SELECTION))
 
 
 def _searched(folder: RunFolder) -> int:
     """How many epochs of the search the trace holds."""
     return sum(record.get("genotype") is not None for record in folder.read_trace())
+
+
+def _of_candidates(selection: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of every candidate of a finished selection by name."""
+    values: dict[str, float] = {}
+    for place, entry in enumerate(ranked(selection), 1):
+        name = entry["name"]
+        figures = {"place": place, "params": entry["params"], "macs": entry["macs"]}
+        figures |= {"epochs": selection["epochs"][name], "seconds": selection["seconds"].get(name, 0.0)}
+        figures |= selection["figures"].get(name, {})
+        values |= {f"selection/{name}/{figure}": value for figure, value in figures.items()}
+    return values
 
 
 def _is_number(name: str, value: Any) -> bool:

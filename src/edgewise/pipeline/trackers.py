@@ -101,6 +101,8 @@ def send_epoch(
     elif tracker.name == "wandb":
         import wandb  # pyright: ignore[reportMissingImports]
 
+        if epoch == 1:  # candidates of a selection are not known before
+            tracker.tracker.define_metric(f"{place}/*", step_metric=f"{place}/epoch")
         drawn = {name: wandb.Histogram(numbers) for name, numbers in distributions.items()}
         tracker.log({**values, **drawn, f"{place}/epoch": epoch})
         return
@@ -132,23 +134,30 @@ def send_picture(tracker: Any, picture: np.ndarray, epoch: int) -> None:
         tracker.log({"cells": trackio.Image(picture)}, step=epoch)
 
 
-def send_table(tracker: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Sends the final table, where the tracker has such a thing."""
+def send_table(tracker: Any, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Sends a table, where the tracker has such a thing.
+
+    Args:
+        tracker: accelerate's.
+        name: of the table.
+        columns: its heads.
+        rows: as many entries in each.
+    """
     if tracker.name == "wandb":
-        tracker.log_table("results", columns=list(columns), data=[list(row) for row in rows])
+        tracker.log_table(name, columns=list(columns), data=[list(row) for row in rows])
     elif tracker.name == "tensorboard":
         # Markdown: a string of NAS-Bench-201 would be five columns.
         escaped = [[entry.replace("|", r"\|") for entry in row] for row in rows]
         lines = [columns, ["---"] * len(columns), *escaped]
-        tracker.log({"results": "\n".join("| " + " | ".join(line) + " |" for line in lines)})
+        tracker.log({name: "\n".join("| " + " | ".join(line) + " |" for line in lines)})
     elif tracker.name == "mlflow":
         import mlflow  # pyright: ignore[reportMissingImports]
 
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-        mlflow.log_text(text.getvalue(), "results.csv")
+        mlflow.log_text(text.getvalue(), f"{name}.csv")
     elif tracker.name == "trackio":
         import pandas  # pyright: ignore[reportMissingImports]
         import trackio  # pyright: ignore[reportMissingImports]
 
-        tracker.log({"results": trackio.Table(dataframe=pandas.DataFrame(list(rows), columns=list(columns)))})
+        tracker.log({name: trackio.Table(dataframe=pandas.DataFrame(list(rows), columns=list(columns)))})

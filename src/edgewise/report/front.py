@@ -37,8 +37,8 @@ def front_sentences(record: RunRecord) -> list[str]:
     ]
     if front["knee"] is not None:
         said.append(
-            f"The knee is {front['knee']}: behind it, accuracy costs most. `edgewise export {record.path.name} "
-            "--pick knee` takes it, `--pick NAME` another."
+            f"The knee is {front['knee']}: behind it, accuracy costs most. edgewise export {record.path.name} "
+            "--pick knee takes it, --pick NAME another."
         )
     said += [f"Budget {end['name']} is left out: {end['unfit']}" for end in front["budgets"] if "unfit" in end]
     return said

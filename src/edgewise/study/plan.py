@@ -145,7 +145,9 @@ def _cell(
     spec: StudySpec, method: str, space: str | None, data: str, grid: tuple[tuple[str, GridValue], ...]
 ) -> Cell:
     variant = next((v for v in spec.variants if v.name == method), Variant(method, method))
-    sets = [*spec.base, *variant.sets, *(f"{path}={_toml(value)}" for path, value in grid)]
+    # What a method finds is compared, unless the study asks for a selection among candidates.
+    alone = ["selection=none"] if spec.preset is not None or not variant.recipe.endswith(".toml") else []
+    sets = [*alone, *spec.base, *variant.sets, *(f"{path}={_toml(value)}" for path, value in grid)]
     if space is not None:
         sets.append(f"space={space}")
     settings = resolve(variant.recipe, preset=spec.preset, data=data, sets=sets)

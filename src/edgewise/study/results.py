@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ class RunFigures:
         macs: multiply-adds of one image.
         search_seconds: of the search.
         train_seconds: of the found network's training.
+        select_seconds: of the selection.
+        won: the name of the candidate that won the selection; empty without one.
+        won_kind: its kind.
         device: its name.
         curves: by name, one value an epoch.
         cells: the found cells in numbers.
@@ -45,6 +49,9 @@ class RunFigures:
     device: str
     curves: Mapping[str, Sequence[float | None]] = field(default_factory=dict, repr=False)
     cells: str = ""
+    select_seconds: float | None = None
+    won: str = ""
+    won_kind: str = ""
     changed: tuple[str, ...] = ()
 
 
@@ -74,6 +81,10 @@ class CellResult:
     def spread(self, name: str) -> Spread | None:
         """A figure's spread over the searches."""
         return spread(list(self.values(name).values()))
+
+    def won_by(self) -> Counter[str]:
+        """How many selections a candidate of each kind has won."""
+        return Counter(run.won_kind for run in self.runs if run.won_kind)
 
     def retrained_spread(self) -> Spread | None:
         """The spread of the test accuracy over trainings of the best search's network."""
@@ -121,6 +132,9 @@ def read_figures(root: Path, run: PlannedRun) -> RunFigures:
         device=str(record.get("device_name", "")),
         curves=_curves(search, training),
         cells=_cells_in_words(search, found),
+        select_seconds=phases.get("select", {}).get("seconds"),
+        won=record.get("won", {}).get("name", ""),
+        won_kind=record.get("won", {}).get("kind", ""),
         changed=tuple(record.get("changed_settings", ())),
     )
 

@@ -31,7 +31,7 @@ def write_summary(study: Study) -> tuple[Tables, Path]:
     folder.write_text(SUMMARY_CSV, summary_csv(results))
     folder.write_text(RUNS_CSV, runs_csv(results))
     folder.write_text(TESTS_CSV, tests_csv(results))
-    kept = [table for table in (tables.summary, tables.published, tables.tests) if table is not None]
+    kept = [table for table in (tables.summary, tables.published, tables.tests, tables.selections) if table]
     folder.write_text(LATEX, "\n".join(table.to_latex() for table in kept))
     folder.write_text(PAGE, render(study, results, tables))
     return tables, study.root / PAGE
@@ -39,7 +39,7 @@ def write_summary(study: Study) -> tuple[Tables, Path]:
 
 def print_tables(tables: Tables, progress: Progress) -> None:
     """Prints summary, published figures and tests; single runs are left to the page."""
-    for table in (tables.summary, tables.published, tables.tests):
+    for table in (tables.summary, tables.published, tables.tests, tables.selections):
         if table is not None:
             progress.table(table.title, table.heads, table.texts())
             for note in table.notes:
@@ -86,7 +86,7 @@ def summary_csv(results: Results) -> str:
 def runs_csv(results: Results) -> str:
     """One line for each finished run."""
     heads = ["run", "method", "space", "data", "seed", "kind", "test_accuracy", "arch_accuracy", "params", "macs"]
-    heads += ["search_seconds", "train_seconds", "device"]
+    heads += ["search_seconds", "train_seconds", "device", "won", "won_kind", "select_seconds"]
     rows: list[list[object]] = [
         [
             *(
@@ -100,6 +100,7 @@ def runs_csv(results: Results) -> str:
                 run.arch,
             ),
             *(run.params, run.macs, run.search_seconds, run.train_seconds, run.device),
+            *(run.won or None, run.won_kind or None, run.select_seconds),
         ]
         for result in results.cells
         for kind, runs in (("search", result.runs), ("retrained", result.retrained))

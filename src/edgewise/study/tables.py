@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgewise.core.progress import duration
+from edgewise.report.selection import KINDS
 from edgewise.study.compare import published_table
 from edgewise.study.conduct import Study
 from edgewise.study.results import CellResult, Results
@@ -21,17 +22,20 @@ class Tables:
         summary: a row for each cell of the design.
         tests: a row for each pair; None where nothing can be paired.
         published: published rows beside ours; None where the study has none.
+        selections: which kind of candidate won, a row for each cell of the design; None without selections.
         runs: a row for each finished run.
     """
 
     summary: Table
     tests: Table | None
     published: Table | None
+    selections: Table | None
     runs: Table
 
     def all(self) -> list[Table]:
         """Those that there are."""
-        return [table for table in (self.summary, self.published, self.tests, self.runs) if table is not None]
+        tables = (self.summary, self.published, self.tests, self.selections, self.runs)
+        return [table for table in tables if table is not None]
 
 
 def make_tables(study: Study, results: Results) -> Tables:
@@ -40,6 +44,7 @@ def make_tables(study: Study, results: Results) -> Tables:
         summary=_summary(results),
         tests=_tests(results),
         published=published_table(study, results),
+        selections=_selections(results),
         runs=_runs(results),
     )
 
@@ -199,6 +204,25 @@ def _test_notes(tests: Sequence[PairedTest]) -> list[str]:
     return notes
 
 
+def _selections(results: Results) -> Table | None:
+    """How often a candidate of each kind won."""
+    won = {result.cell.key: result.won_by() for result in results.cells}
+    kinds = [kind for kind in KINDS if any(kind in counts for counts in won.values())]
+    if not kinds:
+        return None
+    rows = []
+    for result in results.cells:
+        counts = won[result.cell.key]
+        if counts:
+            each = (Entry(str(counts[kind]), counts[kind]) for kind in kinds)
+            total = sum(counts.values())
+            seconds = _seconds(result.spread("select_seconds"))
+            rows.append([Entry(name_of(result, results)), Entry(str(total), total), *each, seconds])
+    heads = ["method", "selections", *(f"won by: {KINDS[kind]}" for kind in kinds), "selection time"]
+    note = "Each run chose one of several candidates by training them a little; counted is the winner's kind."
+    return Table("selections", "Won by", heads, rows, [note])
+
+
 def _runs(results: Results) -> Table:
     heads = [
         "method",
@@ -208,6 +232,7 @@ def _runs(results: Results) -> Table:
         "arch accuracy, %",
         "parameters, M",
         "search time",
+        "won",
         "cells",
     ]
     rows = []
@@ -225,6 +250,7 @@ def _runs(results: Results) -> Table:
                         NONE
                         if run.search_seconds is None
                         else Entry(duration(run.search_seconds), run.search_seconds),
+                        Entry(run.won or "-"),
                         Entry(run.cells or "-"),
                     ]
                 )
