@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ ROW = [
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    importlib.import_module("accelerate.tracking")  # it looks for the packages that are stood in for
     return install(monkeypatch)
 
 
