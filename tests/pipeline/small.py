@@ -46,6 +46,8 @@ SETS = (
     "train.auxiliary=0.4",
     "train.drop_path=0.2",
     "train_augment.cutout=2",
+    "selection=none",
+    *(f"candidates.{kind}=0" for kind in ("epochs", "sampled", "published", "random", "hand")),
 )
 SEARCH_STEPS, SEARCH_EPOCHS = 3, 3
 TRAIN_STEPS, TRAIN_EPOCHS = 4, 2

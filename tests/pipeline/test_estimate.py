@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -87,9 +88,25 @@ def test_a_training_is_its_epochs_times_steps_times_the_mean_step(splits, monkey
     ("command", "names"), [("run", ["search", "training"]), ("search", ["search"]), ("train", ["training"])]
 )
 def test_only_the_phases_of_the_command_are_estimated(splits, monkeypatch, command: str, names: list[str]) -> None:
-    phases = measure(splits, monkeypatch, recipe="darts", command=command)
+    phases = measure(splits, monkeypatch, "selection=none", recipe="darts", command=command)
     assert [phase.name for phase in phases][: len(names)] == names
     assert {phase.name.partition(" ")[0] for phase in phases} == set(names)
+
+
+def test_a_selection_costs_the_epochs_of_its_rungs_on_the_weights_split(splits, monkeypatch) -> None:
+    """By hand: 4 candidates, rungs of 2, 4 and 8 epochs: 4 * 2 + 2 * 2 = 12 epochs, then one is left."""
+    sets = ("candidates={last=1, random=3}", "selection.epochs=8", "train.batch_size=32")
+    phases = {phase.name: phase for phase in measure(splits, monkeypatch, *sets, recipe="darts")}
+    assert list(phases) == ["search", "selection", "training"]
+    assert phases["selection"].epochs == 12
+    assert phases["selection"].steps == math.ceil(len(splits.weights) / 32)
+
+
+def test_each_of_several_budgets_has_its_own_selection_and_training(splits, monkeypatch) -> None:
+    sets = ("budgets=[{params=20000}, {params=60000}]",)
+    names = [phase.name for phase in measure(splits, monkeypatch, *sets, recipe="darts")]
+    parts = [f"{kind}, budget {name}" for name in ("20k", "60k") for kind in ("selection", "training")]
+    assert names == ["search", *parts]
 
 
 def test_the_sentence_shows_the_arithmetic() -> None:

@@ -16,7 +16,7 @@ import torch
 from edgewise.core.errors import ConfigError, DataError
 from edgewise.data import SealedImages, Splits
 from edgewise.export import load_network
-from edgewise.pipeline import resolve, resume, start
+from edgewise.pipeline import resume, start
 from edgewise.pipeline.candidates import CandidateSettings, Design, list_candidates
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.selecting import check_rankable
@@ -130,7 +130,7 @@ def test_behind_each_network_stands_the_best_candidate_of_its_kind(name: str, be
             "hand": {"rung": 0, "place": 5},
         },
     }
-    run: Any = SimpleNamespace(selection=lambda: selection)
+    run: Any = SimpleNamespace(selection=lambda file: selection if file == "selection.json" else None)
     found = Context.contender(run, name)
     assert found is not None
     assert found["name"] == behind
@@ -268,7 +268,7 @@ def test_candidates_of_a_kind_do_not_depend_on_those_of_another() -> None:
 
 def test_a_selection_without_candidates_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"nothing to choose from.*candidates.last=1.*selection=none"):
-        resolve("pc-darts-gp", sets=("selection.rungs=2", "candidates.last=0"))
+        small("selection.rungs=2", "candidates.last=0")
 
 
 def test_an_arch_split_too_small_to_rank_is_refused_before_the_search(tmp_path: Path) -> None:

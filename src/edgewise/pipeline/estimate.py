@@ -14,7 +14,7 @@ from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.fit import MemoryEstimate, half_of, peak_of, room_bytes
 from edgewise.pipeline.networks import build_candidate
-from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.settings import RANDOM_SEARCH, Settings
 from edgewise.pipeline.sizing import Sizing
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, published
@@ -109,22 +109,25 @@ def estimate(
         yield _estimate_search(
             search, min(settings.search.batch_size, len(splits.weights)), settings, steps, compute
         )
-    if command in ("run", "train"):
-        cells = genotype or typical_genotype(settings.space)
-        size = expected_size(cells, settings, splits, stem)
+    if command not in ("run", "train"):
+        return
+    for name, one in (settings.for_each_budget or {"": settings}).items():
+        cells = genotype or typical_genotype(one.space)
+        size = expected_size(cells, one, splits, stem)
 
-        def train(batch: int) -> TrainTask:
+        def train(batch: int, size: dict[str, int] | None = size, cells: Genotype = cells) -> TrainTask:
             network = build_candidate("found", cells, settings, splits, stem=stem, seed=0, size=size).network
             sized = replace(settings.train, batch_size=batch)
             return TrainTask(network, "found", sized, splits, train_augment, seed=0, compute=compute)
 
-        batch = min(settings.train.batch_size, len(splits.weights) + len(splits.arch))
-        training = _estimate_training(train, batch, steps, compute)
-        if command == "run" and settings.selection is not None:
-            epochs = settings.selection.cost(settings.candidates.total)
-            steps_of_half = math.ceil(len(splits.weights) / settings.train.batch_size)
-            yield replace(training, name="selection", epochs=epochs, steps=steps_of_half, memory=None)
-        yield training
+        batch = min(one.train.batch_size, len(splits.weights) + len(splits.arch))
+        training, of_budget = _estimate_training(train, batch, steps, compute), f", budget {name}" if name else ""
+        if command == "run" and one.selection is not None:
+            epochs = one.selection.cost(one.candidates.total)
+            steps_of_half = math.ceil(len(splits.weights) / one.train.batch_size)
+            selection = f"selection{of_budget}"
+            yield replace(training, name=selection, epochs=epochs, steps=steps_of_half, memory=None)
+        yield replace(training, name=f"training{of_budget}")
 
 
 def expected_size(cells: Genotype, settings: Settings, splits: Splits, stem: StemName) -> dict[str, int] | None:
@@ -185,6 +188,8 @@ def say_cost(
             progress.say(f"memory: {part.memory.sentence()}")
     if command == "run" and settings.compared:
         progress.say(f"expected: trainings to compare with, about the same each: {', '.join(settings.compared)}")
+    if command == "run" and RANDOM_SEARCH in settings.compared:
+        progress.say("expected: random search, as long as search and selection together")
 
 
 def _estimate_search(

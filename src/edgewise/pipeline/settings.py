@@ -16,11 +16,11 @@ from edgewise.core.settings_schema import nearest
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings, as_text
-from edgewise.methods import Recipe, SearchSettings, WarmUp, citations, recipe
+from edgewise.methods import PartialChannels, Recipe, SearchSettings, WarmUp, citations, recipe
 from edgewise.nn import HAND_MADE
 from edgewise.pipeline.budgets import names_of, stated_budget, with_budget
 from edgewise.pipeline.candidates import CandidateSettings
-from edgewise.pipeline.presets import OPTIONAL, PRESETS
+from edgewise.pipeline.presets import LEAST_OF_AN_OPERATION, OPTIONAL, PRESETS
 from edgewise.selection import Halving
 
 Baseline = Literal["searched", "random", "random-search", "hand", "inverted", "resnet8"]
@@ -192,4 +192,8 @@ def _with_preset(table: dict[str, Any], name: str) -> dict[str, Any]:
         planned = table.get("search", {}).get("epochs", SearchSettings().epochs)
         frozen = warm_up.get("epochs", WarmUp().epochs)
         sizes["warm_up"] = {"epochs": round(frozen * epochs / planned)}
+    partial, search = table.get("channels"), sizes.get("search")
+    if isinstance(partial, dict) and search is not None:
+        least = LEAST_OF_AN_OPERATION * partial.get("k", PartialChannels().k)
+        sizes["search"] = search | {"channels": max(search["channels"], least)}
     return merge(table, sizes)
