@@ -8,6 +8,8 @@ TASK = "tests/selection/test_task.py::test_"
 RUN = "tests/pipeline/test_selecting.py::test_"
 SIZING = "tests/pipeline/test_sizing.py::test_"
 SAMPLING = "tests/methods/test_sampling.py::test_"
+RANDOM_SEARCH = "tests/pipeline/test_random_search.py::test_"
+FRONT = "tests/pipeline/test_front.py::test_"
 INTERRUPT = "tests/core/test_interrupt.py::test_"
 
 SELECTION = [
@@ -124,5 +126,47 @@ SELECTION = [
         "if isinstance(before, EarlyInterrupt) and before.heard:",
         "if False:",
         INTERRUPT + "a_ctrl_c_that_others_swallowed_stops_what_begins_later",
+    ),
+    plant(
+        "random search is given the seconds of the selection alone",
+        "pipeline/random_search.py",
+        'for name in ("search", "select"))',
+        'for name in ("select",))',
+        RANDOM_SEARCH + "there_are_as_many_cells_as_search_and_selection_have_paid_for",
+    ),
+    plant(
+        "random search draws the random candidates again",
+        "pipeline/random_search.py",
+        'integer("random search")',
+        'integer("random candidates")',
+        RANDOM_SEARCH + "the_cells_are_others_than_the_random_candidates",
+    ),
+    plant(
+        "every budget is the first one",
+        "pipeline/settings.py",
+        "replace(self, budget=one, budgets=())",
+        "replace(self, budget=self.budgets[0], budgets=())",
+        FRONT + "each_budget_gets_a_network_within_its_limit",
+    ),
+    plant(
+        "a network that another beats is on the front",
+        "pipeline/front.py",
+        "if not kept or points[name][1] > points[kept[-1]][1]:",
+        "if not kept or points[name][1] != points[kept[-1]][1]:",
+        FRONT + "who_is_beaten_is_not_on_the_front",
+    ),
+    plant(
+        "the knee is sought over the cost, not over its logarithm",
+        "pipeline/front.py",
+        "- math.log(cost / first[0]) / width",
+        "- (cost - first[0]) / (last[0] - first[0])",
+        FRONT + "the_knee_lies_farthest_above_the_line",
+    ),
+    plant(
+        "whatever is picked, the knee is taken",
+        "pipeline/front.py",
+        '(front["knee"] if pick == KNEE else pick)',
+        'front["knee"]',
+        FRONT + "the_network_that_is_taken_is_that_of_the_budget",
     ),
 ]

@@ -195,3 +195,23 @@ def test_processes_that_have_talked_to_each_other_end_without_an_abort(tmp_path:
         pair = start_two(str(tmp_path / "talk.py"))
         said = finish(pair)
         assert [process.returncode for process in pair] == [0, 0], said
+
+
+@pytest.mark.slow
+def test_two_processes_choose_and_train_a_network_for_each_budget(tmp_path: Path) -> None:
+    sets = [text for text in (*SETS, "train.engine=plain") if not text.startswith("train.channels")]
+    sets += ["search.epochs=2", "train.epochs=1", "selection.rungs=2", "selection.epochs=2", "candidates.random=2"]
+    flags = [part for text in sets for part in ("--set", text)]
+    folder = tmp_path / "run"
+    more = ["--max-params", "9k,14k", "--compare", "none", "--compare", "random-search", "--out", str(folder)]
+    both = start_two("-m", "edgewise", "run", "--device", "cpu", "--seed", str(SEED), *flags, *more)
+    ended = finish(both)
+    assert [process.returncode for process in both] == [0, 0], ended
+    front = json.loads((folder / "front.json").read_text())
+    assert [end["name"] for end in front["budgets"]] == ["9k", "14k"]
+    for name, limit in (("9k", 9_000), ("14k", 14_000)):
+        part = folder / "budgets" / name
+        run, results = (json.loads((part / file).read_text()) for file in ("run.json", "results.json"))
+        assert (run["status"], run["processes"]) == ("done", 2)
+        assert results["found"]["params"] <= limit
+        assert json.loads((part / "random_search.json").read_text())["winner"]

@@ -94,6 +94,7 @@ def test_networks_to_compare_with_are_added_in_their_order() -> None:
     settings = small(*SELECTS, 'compare=["hand"]')
     assert comparing(settings, ["resnet8", "random-search"]).compare == ("random-search", "hand", "resnet8")
     assert comparing(settings, ["none"]).compare == ()
+    assert comparing(settings, ["resnet8", "none"]).compare == ("resnet8",)
     with pytest.raises(ConfigError, match=r"--compare rand: no such network; .*random"):
         comparing(settings, ["rand"])
 

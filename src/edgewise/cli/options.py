@@ -168,7 +168,7 @@ Compare = Annotated[
         "--compare",
         metavar="NAME",
         help="Train this as well, beside the recipe's: searched, random, random-search, hand, inverted, resnet8; "
-        "none for the chosen network alone. May be repeated.",
+        "none for none of the recipe's. May be repeated.",
     ),
 ]
 RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]

@@ -151,17 +151,16 @@ def comparing(settings: Settings, names: Sequence[str]) -> Settings:
 
     Args:
         settings: name some already.
-        names: of networks; "none" alone takes all away.
+        names: of networks; "none" takes those away that the settings name.
 
     Raises:
         ConfigError: there is no such network, or it can't be compared with.
     """
-    if list(names) == ["none"]:
-        return replace(settings, compare=())
-    unknown = [name for name in names if name not in get_args(Baseline)]
+    added = [name for name in names if name != "none"]
+    unknown = [name for name in added if name not in get_args(Baseline)]
     if unknown:
         raise ConfigError(f"--compare {unknown[0]}: no such network; {nearest(unknown[0], get_args(Baseline))}")
-    wanted = {*settings.compare, *names}
+    wanted = {*added, *(() if "none" in names else settings.compare)}
     return replace(settings, compare=tuple(name for name in get_args(Baseline) if name in wanted))
 
 
