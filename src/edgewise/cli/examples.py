@@ -2,7 +2,7 @@
 
 RUN_EXAMPLES = """Examples:
 
-`edgewise run` (digits, two minutes on a CPU)
+`edgewise run` (digits, three minutes on a CPU)
 
 `edgewise run --data photos/ --out runs/photos` (an image folder: train/ and test/, or classes alone)
 
@@ -13,6 +13,10 @@ RUN_EXAMPLES = """Examples:
 `edgewise run --data huge/ --memory low --set data.stream=always` (less memory: cells twice, images as needed)
 
 `edgewise run --data photos/ --for pico --int8` (fits a Raspberry Pi Pico; or state limits: --max-params 100k)
+
+`edgewise run --data photos/ --max-params 20k,60k,200k` (one search, a network for each; then export --pick)
+
+`edgewise run --data photos/ --compare random-search` (beside random cells that cost as many seconds)
 
 `edgewise run --resume runs/photos`
 """

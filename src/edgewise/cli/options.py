@@ -177,7 +177,14 @@ Track = Annotated[
     typer.Option("--track", help="Send curves, alpha and results to a tracker as well.", show_default=False),
 ]
 BUDGET_OPTIONS: dict[str, tuple[str, Any]] = {
-    "max_params": ("params", _limit("--max-params", "N", "Most parameters of the network, such as 100k.")),
+    "max_params": (
+        "params",
+        _limit(
+            "--max-params",
+            "N",
+            "Most parameters of the network, such as 100k. With run and select, each limit may have several values for a network each: 20k,60k.",
+        ),
+    ),
     "max_macs": ("macs", _limit("--max-macs", "N", "Most multiply-adds for an image, such as 20M.")),
     "max_size": ("size", _limit("--max-size", "BYTES", "Largest exported file, such as 400kB or 128KiB.")),
     "max_ram": (
