@@ -182,7 +182,8 @@ BUDGET_OPTIONS: dict[str, tuple[str, Any]] = {
         _limit(
             "--max-params",
             "N",
-            "Most parameters of the network, such as 100k. With run and select, each limit may have several values for a network each: 20k,60k.",
+            "Most parameters of the network, such as 100k. Run and select take several values, for any limit: "
+            "20k,60k makes a network for each.",
         ),
     ),
     "max_macs": ("macs", _limit("--max-macs", "N", "Most multiply-adds for an image, such as 20M.")),
