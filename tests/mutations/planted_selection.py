@@ -130,23 +130,23 @@ SELECTION = [
     plant(
         "random search is given the seconds of the selection alone",
         "pipeline/random_search.py",
-        'for name in ("search", "select"))',
-        'for name in ("select",))',
-        RANDOM_SEARCH + "there_are_as_many_cells_as_search_and_selection_have_paid_for",
+        'for phase in ("search", "select"))',
+        'for phase in ("select",))',
+        RANDOM_SEARCH + "search_and_selection_are_paid_for_and_nothing_else",
     ),
     plant(
         "random search draws the random candidates again",
         "pipeline/random_search.py",
         'integer("random search")',
         'integer("random candidates")',
-        RANDOM_SEARCH + "the_cells_are_others_than_the_random_candidates",
+        RANDOM_SEARCH + "random_cells_are_distinct_and_from_a_stream_of_their_own",
     ),
     plant(
         "every budget is the first one",
         "pipeline/settings.py",
         "replace(self, budget=one, budgets=())",
         "replace(self, budget=self.budgets[0], budgets=())",
-        FRONT + "each_budget_gets_a_network_within_its_limit",
+        FRONT + "the_settings_of_each_budget_have_it_alone",
     ),
     plant(
         "a network that another beats is on the front",
@@ -167,6 +167,6 @@ SELECTION = [
         "pipeline/front.py",
         '(front["knee"] if pick == KNEE else pick)',
         'front["knee"]',
-        FRONT + "the_network_that_is_taken_is_that_of_the_budget",
+        FRONT + "a_budget_or_the_knee_is_picked_by_its_name",
     ),
 ]

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import edgewise
 from tests.mutations.mutation import Mutation
 from tests.mutations.planted import MUTATIONS
+from tests.mutations.warm import WarmPython
 
 REPOSITORY = Path(__file__).parents[2]
 FAILED = 1
@@ -21,7 +23,8 @@ FAILED = 1
 def copy_package(folder: Path) -> Path:
     """A copy of the package, to be put in front of the real one."""
     source = Path(edgewise.__file__ or "").parent
-    shutil.copytree(source, folder / "edgewise", ignore=shutil.ignore_patterns("__pycache__"))
+    # Compiled files go along: they hold for every file that is left as it is.
+    shutil.copytree(source, folder / "edgewise")
     return folder / "edgewise"
 
 
@@ -39,9 +42,19 @@ def python(front: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+OPTIONS = ("-n0", "-x", "-q", "-p", "no:cacheprovider", "-m", "")
+
+
 def run_guards(front: Path, guards: list[str]) -> subprocess.CompletedProcess[str]:
     """Runs tests against a copy of the package; exit code 1: one failed, 2 and up: something broke."""
-    return python(front, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", "-m", "", *guards)
+    return python(front, "-m", "pytest", *OPTIONS, *guards)
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[WarmPython]:
+    process = WarmPython()
+    yield process
+    process.close()
 
 
 def plant(package: Path, mutation: Mutation) -> None:
@@ -53,6 +66,8 @@ def plant(package: Path, mutation: Mutation) -> None:
         text = text.replace(find, replacement)
     if path.suffix == ".py":
         compile(text, str(path), "exec")
+    for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+        compiled.unlink()
     path.write_text(text, encoding="utf-8")
 
 
@@ -73,14 +88,28 @@ def test_without_a_mistake_every_guard_passes_on_the_copy(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
-def test_a_planted_mistake_is_noticed(mutation: Mutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_mistake_is_noticed(
+    mutation: Mutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: WarmPython
+) -> None:
     if not mutation.file.endswith(".py"):
         # Kernels with a mistake stay out of the cache of the right ones.
         monkeypatch.setenv("EDGEWISE_CACHE", str(tmp_path / "cache"))
     plant(copy_package(tmp_path), mutation)
-    done = run_guards(tmp_path, mutation.guard.split())
-    assert done.returncode == FAILED, f"survived: {mutation.name}\n{done.stdout}{done.stderr}"
-    assert "error" not in done.stdout.splitlines()[-1], done.stdout
+    code = warm.pytest(tmp_path, tmp_path / "output", [*OPTIONS, *mutation.guard.split()])
+    said = (tmp_path / "output").read_text(errors="replace")
+    assert code == FAILED, f"survived: {mutation.name}\n{said}"
+    assert "error" not in said.splitlines()[-1], said
+
+
+def test_guards_run_on_the_copy(tmp_path: Path, warm: WarmPython) -> None:
+    copy = copy_package(tmp_path)
+    (tmp_path / "test_where.py").write_text(
+        "def test_where():\n    import edgewise\n    print(edgewise.__file__)\n"
+    )
+    code = warm.pytest(tmp_path, tmp_path / "output", [*OPTIONS, "-s", str(tmp_path / "test_where.py")])
+    said = (tmp_path / "output").read_text()
+    assert code == 0, said
+    assert str(copy / "__init__.py") in said
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)

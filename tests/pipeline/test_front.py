@@ -12,6 +12,7 @@ import pytest
 import edgewise
 from edgewise.budget import Budget, for_device
 from edgewise.core.errors import ConfigError, NoFitError, RunError
+from edgewise.core.folder import RunFolder
 from edgewise.pipeline import front_rows, resume, start
 from edgewise.pipeline.budgets import names_of
 from edgewise.pipeline.candidates import Design
@@ -214,6 +215,22 @@ def test_only_runs_and_selections_take_several_budgets(tmp_path: Path) -> None:
         start(
             small("budgets=[{params=9000},{params=14000}]"), tmp_path / "run", options=options(), command="search"
         )
+
+
+def test_the_settings_of_each_budget_have_it_alone() -> None:
+    each = small("budgets=[{params=9000},{params=14000}]").for_each_budget
+    assert {name: one.budget.limits for name, one in each.items()} == {
+        "9k": {"params": 9_000}, "14k": {"params": 14_000}
+    }  # fmt: skip
+    assert all(one.budgets == () for one in each.values())
+    assert small().for_each_budget == {}
+
+
+def test_a_budget_or_the_knee_is_picked_by_its_name(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path / "run") as folder:
+        ends = [{"name": name, "limits": {"params": 1}} for name in ("9k", "14k")]
+        folder.write_json("front.json", {"cost": "params", "budgets": ends, "front": ["14k"], "knee": "14k"})
+    assert [picked(tmp_path / "run", pick).name for pick in ("9k", "14k", "knee")] == ["9k", "14k", "14k"]
 
 
 @pytest.mark.parametrize(

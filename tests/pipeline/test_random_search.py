@@ -10,13 +10,19 @@ import pytest
 
 from edgewise.core.errors import ConfigError
 from edgewise.pipeline import comparing, resume, start
-from edgewise.pipeline.random_search import affordable
+from edgewise.pipeline.candidates import CandidateSettings, list_candidates
+from edgewise.pipeline.random_search import (
+    affordable,
+    random_cells,
+    seconds_of_an_epoch,
+    seconds_to_spend,
+)
 from edgewise.report import write_report
 from edgewise.report.record import read_record
 from edgewise.report.selection import selection_sentences
 from edgewise.selection import Halving
 from tests.pipeline.child import CHECKPOINT_SECONDS
-from tests.pipeline.small import kill_child, one_thread, options, small, trace, without_onnx
+from tests.pipeline.small import SEED, kill_child, one_thread, options, small, trace, without_onnx
 
 SELECTS = ("selection.rungs=2", "selection.epochs=2", "candidates.random=1", "search.epochs=2", "train.epochs=1")
 COMPARED = (*SELECTS, 'compare=["random-search"]')
@@ -61,13 +67,6 @@ def test_there_are_as_many_cells_as_search_and_selection_have_paid_for(searched:
     assert len(set(genotypes)) == count
 
 
-def test_the_cells_are_others_than_the_random_candidates(searched: Path) -> None:
-    candidates = [one for one in read(searched, "selection.json")["candidates"] if one["kind"] == "random"]
-    drawn = [one["genotype"]["cells"] for one in read(searched, "random_search.json")["candidates"]]
-    assert candidates
-    assert all(one["genotype"]["cells"] not in drawn for one in candidates)
-
-
 def test_the_page_says_what_random_search_was_given(searched: Path) -> None:
     count = len(read(searched, "random_search.json")["candidates"])
     said = selection_sentences(read_record(searched))[-1]
@@ -83,6 +82,32 @@ def test_the_page_says_what_random_search_was_given(searched: Path) -> None:
 def test_what_seconds_pay_for(seconds: float, expected: int) -> None:
     """By hand: two rungs of an epoch each, two and more of them in the second: 2 cost 2 epochs, 3 cost 5."""
     assert affordable(Halving(rungs=2, epochs=2), seconds, 1.0) == expected
+
+
+def test_search_and_selection_are_paid_for_and_nothing_else() -> None:
+    phases = {"search": {"seconds": 10.0}, "select": {"seconds": 5.0}, "fit": {"seconds": 99.0}}
+    assert seconds_to_spend({"phases": phases}) == 15
+    assert seconds_to_spend({"phases": {"select": {"seconds": 5.0}}}) == 5
+
+
+def test_an_epoch_costs_what_those_of_cells_took() -> None:
+    candidates = [{"name": name, "genotype": None if name == "hand" else {}} for name in ("a", "b", "hand")]
+    epochs, seconds = {"a": 1, "b": 3, "hand": 5}, {"a": 2.0, "b": 8.0, "hand": 1.0}
+    selection = {"candidates": candidates, "epochs": epochs, "seconds": seconds}
+    assert seconds_of_an_epoch(selection) == pytest.approx(10 / 4)
+    assert seconds_of_an_epoch(selection | {"candidates": candidates[2:]}) == pytest.approx(11 / 9)
+    assert seconds_of_an_epoch(selection | {"epochs": dict.fromkeys(epochs, 0)}) == 0
+
+
+def test_random_cells_are_distinct_and_from_a_stream_of_their_own() -> None:
+    drawn = list(random_cells("nb201", SEED, 40))
+    assert 30 < len(drawn) <= 40
+    assert len({genotype.to_json() for genotype in drawn}) == len(drawn)
+    assert [one.to_json() for one in random_cells("nb201", SEED, 40)] == [one.to_json() for one in drawn]
+    wanted = CandidateSettings(last=0, random=5)
+    candidates = list_candidates(wanted, small("space=nb201", "train.auxiliary=0"), drawn[0], [], seed=SEED)
+    assert len(candidates) == 5
+    assert not [one for one in candidates if one.genotype in drawn[:5]]
 
 
 def test_without_a_selection_there_is_nothing_to_be_as_dear_as() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgewise.core import folder as files
@@ -16,10 +17,10 @@ from edgewise.pipeline.selecting import halve
 from edgewise.pipeline.settings import RANDOM_SEARCH
 from edgewise.pipeline.sizing import size_of
 from edgewise.selection import Halving
-from edgewise.spaces import random_genotype, space
+from edgewise.spaces import Genotype, random_genotype, space
 
 TITLE = "random search"
-# A space may be drawn out before there are as many cells as there is time for.
+# How many draws are made for each cell that is wanted, before a space counts as drawn out.
 DRAWS = 20
 
 
@@ -62,34 +63,63 @@ def affordable(halving: Halving, seconds: float, epoch_seconds: float) -> int:
     return count
 
 
+def seconds_to_spend(run: Mapping[str, Any]) -> float:
+    """The seconds of search and selection together.
+
+    Args:
+        run: the content of run.json.
+    """
+    return sum(run["phases"].get(phase, {}).get("seconds", 0.0) for phase in ("search", "select"))
+
+
+def seconds_of_an_epoch(selection: Mapping[str, Any]) -> float:
+    """The mean seconds of an epoch of the candidates with cells; of all where there are only hand-made ones.
+
+    Args:
+        selection: the content of selection.json.
+    """
+    cells = [one["name"] for one in selection["candidates"] if one["genotype"] is not None]
+    trained = [name for name in cells or selection["epochs"] if selection["epochs"][name]]
+    epochs = sum(selection["epochs"][name] for name in trained)
+    return sum(selection["seconds"].get(name, 0.0) for name in trained) / epochs if epochs else 0.0
+
+
+def random_cells(name: str, seed: int, draws: int) -> Iterator[Genotype]:
+    """Distinct random cells of a space, from a stream of their own.
+
+    Args:
+        name: of the space.
+        seed: of the run.
+        draws: how often to draw at most; a space may be drawn out.
+    """
+    cells, chance = space(name), random.Random(Streams(seed).integer("random search"))
+    seen: set[str] = set()
+    for _ in range(draws):
+        genotype = random_genotype(cells, chance)
+        text = genotype.to_json()
+        if text not in seen:
+            seen.add(text)
+            yield genotype
+
+
 def _draw(context: Context) -> dict[str, Any]:
     """The random cells, each at its largest size within the limits."""
-    phases, selection, halving = (
-        context.folder.read_run()["phases"],
-        context.selection(),
-        context.settings.selection,
-    )
+    selection, halving = context.selection(), context.settings.selection
     assert selection is not None
     assert halving is not None
-    seconds = sum(phases.get(name, {}).get("seconds", 0.0) for name in ("search", "select"))
-    epochs = sum(selection["epochs"].values())
-    each = sum(selection["seconds"].values()) / epochs if epochs else 0.0
+    seconds, each = seconds_to_spend(context.folder.read_run()), seconds_of_an_epoch(selection)
     count = affordable(halving, seconds, each) if each > 0 else len(selection["candidates"])
     context.progress.say(
         f"{TITLE}: search and selection took {seconds:.0f} s and an epoch of a candidate {each:.2f} s: "
         f"{count} random cells"
     )
-    cells, sizing = space(context.searched().space), sizing_of(context)
-    chance = random.Random(Streams(context.seed).integer("random search"))
-    entries, unfit, seen = [], {}, []
-    for _ in range(count * DRAWS):
+    sizing, drawn = sizing_of(context), random_cells(context.searched().space, context.seed, count * DRAWS)
+    entries: list[dict[str, Any]] = []
+    unfit: dict[str, str] = {}
+    for number, genotype in enumerate(drawn, 1):
         if len(entries) == count:
             break
-        genotype = random_genotype(cells, chance)
-        if genotype in seen:
-            continue
-        seen.append(genotype)
-        design = Design(f"random {len(seen)}", "random", genotype)
+        design = Design(f"random {number}", "random", genotype)
         try:
             entries.append(design.record() | size_of(design, sizing, what=design.name).record())
         except ConfigError as error:
