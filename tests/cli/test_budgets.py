@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.cli.options import budget_settings
+from edgewise.cli.budget_options import budget_settings
 from edgewise.core.errors import ConfigError
 from tests.cli.conftest import Call, script
 from tests.pipeline.small import SETS

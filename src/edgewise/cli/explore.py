@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgewise.cli import options as opt
+from edgewise.cli.budget_options import takes_budget, with_limits
 from edgewise.cli.folders import run_folder
 from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_WORKERS
@@ -28,7 +29,7 @@ EXPLORE_EXAMPLES = """Examples:
 """
 
 
-@opt.takes_budget
+@takes_budget
 def explore(
     ctx: typer.Context,
     strategy: Annotated[
@@ -74,7 +75,7 @@ def explore(
     if score is None:
         raise ConfigError("--score is missing: table:FILE, table:FILE:COLUMN or train:EPOCHS")
     chosen = None if preset is None else preset.value
-    limited = opt.with_limits(limits, sets)
+    limited = with_limits(limits, sets)
     settings = resolve_explore(
         strategy, score=score, space=space, queries=queries, preset=chosen, data=data, sets=limited
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgewise.cli import options as opt
+from edgewise.cli.budget_options import takes_budget, with_limits
 from edgewise.cli.folders import run_folder
 from edgewise.core.errors import ConfigError, DivergedError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "pc-darts-gp"
 
 
-@opt.takes_budget(several=True)
+@takes_budget(several=True)
 def run(
     ctx: typer.Context,
     data: opt.Data = None,
@@ -54,7 +55,7 @@ def run(
         _refuse_with_resume(ctx)
         _resume(resume, _with_sizes(None, memory, sets))
         return
-    limited = opt.with_limits(limits, sets)
+    limited = with_limits(limits, sets)
     settings = _settings(recipe, preset, data, _with_sizes(space, memory, limited), image_size, skip_bad=skip_bad)
     _begin(
         _compared(settings, compare),
@@ -112,7 +113,7 @@ def search(
     )
 
 
-@opt.takes_budget
+@takes_budget
 def train(
     genotype: Annotated[
         str,
@@ -142,7 +143,7 @@ def train(
     from edgewise.spaces import name_genotype, read_genotype
 
     cells = read_genotype(genotype)
-    limited = opt.with_limits(limits, sets)
+    limited = with_limits(limits, sets)
     settings = _settings(recipe, preset, data, limited, image_size, skip_bad=skip_bad)
     _begin(
         settings,
@@ -162,7 +163,7 @@ def train(
     )
 
 
-@opt.takes_budget(several=True)
+@takes_budget(several=True)
 def select(
     genotypes: opt.Networks,
     data: opt.Data = None,
@@ -186,7 +187,7 @@ def select(
     from edgewise.pipeline.fits import designs_of
 
     designs = designs_of(genotypes)
-    limited = opt.with_limits(limits, sets)
+    limited = with_limits(limits, sets)
     settings = selecting(_settings(recipe, preset, data, limited, image_size, skip_bad=skip_bad))
     _begin(
         settings,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import options as opt
+from edgewise.cli.budget_options import takes_budget
 from edgewise.core.errors import RunError
 from edgewise.core.text import in_line, printable
 
@@ -41,7 +42,7 @@ REPORT_EXAMPLES = """Examples:
 """
 
 
-@opt.takes_budget
+@takes_budget
 def derive(
     run: opt.RunFolderArgument,
     epoch: Annotated[

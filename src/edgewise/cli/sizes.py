@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import options as opt
+from edgewise.cli.budget_options import takes_budget
 from edgewise.core.errors import ConfigError
 
 FIT_EXAMPLES = """Examples:
@@ -26,7 +27,7 @@ DEVICES_EXAMPLES = """Examples:
 """
 
 
-@opt.takes_budget
+@takes_budget
 def fit(
     genotypes: opt.Networks,
     layers: Annotated[

@@ -11,10 +11,14 @@ from edgewise.budget import FIGURES, figures_of
 from edgewise.core import folder as files
 from edgewise.core.errors import NoFitError, RunError
 from edgewise.core.folder import RunFolder
+from edgewise.core.settings import to_toml
+from edgewise.data import DataSettings
 from edgewise.pipeline.candidates import Design, list_candidates
 from edgewise.pipeline.context import Context
+from edgewise.pipeline.facts import ENDS, part_facts
 from edgewise.pipeline.fitting import budget_sentence
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.together import make_folder, open_folder
 
 KNEE = "knee"
 # What a front keeps of the network of a budget.
@@ -35,9 +39,9 @@ KEPT = (
 _FEWEST = 3
 
 
-RunOfBudget = Callable[[Path, Settings, Sequence[Design]], str]
+RunOfBudget = Callable[[Path, Settings, Sequence[Design]], Mapping[str, str]]
 """Carries out, or goes on with, the run of one budget in its folder, with the candidates to choose from (none
-without a selection); returns what failed, empty where nothing did."""
+without a selection); returns what diverged, by network."""
 
 
 def run_budgets(context: Context, run: RunOfBudget) -> None:
@@ -56,7 +60,7 @@ def run_budgets(context: Context, run: RunOfBudget) -> None:
         path = context.folder.path / files.BUDGETS / name
         context.progress.say(f"budget {name}: {settings.budget.sentence()}")
         try:
-            failure = run(path, settings, designs)
+            diverged = run(path, settings, designs)
         except NoFitError as error:
             if context.compute.processes.several:  # the others wait for this one: all of them end
                 raise
@@ -65,12 +69,52 @@ def run_budgets(context: Context, run: RunOfBudget) -> None:
             continue
         ends.append(_end(name, settings, path))
         context.folder.update_run({"phases": {f"budget {name}": _cost_of(path)}})
-        if failure:
-            context.folder.update_run({"diverged": {name: failure}})
+        if diverged:
+            context.folder.update_run(
+                {"diverged": {f"{name}, {network}": said for network, said in diverged.items()}}
+            )
     if all("unfit" in end for end in ends):
         raise NoFitError(f"no network fits any of the budgets: {'; '.join(end['unfit'] for end in ends)}")
     if context.compute.processes.main:
         context.folder.write_json(files.FRONT, make_front(ends))
+
+
+def run_of_budget(
+    context: Context,
+    data: DataSettings,
+    carry_out: Callable[..., object],
+    path: Path,
+    settings: Settings,
+    designs: Sequence[Design],
+) -> Mapping[str, str]:
+    """The run of one of several budgets, begun, gone on with, or left as it is; returns what diverged.
+
+    Args:
+        context: of the run whose search it shares.
+        data: where the images come from, as seen from here.
+        carry_out: carries out the phases that a run still lacks.
+        path: its folder.
+        settings: with the one budget.
+        designs: the candidates; empty without a selection.
+    """
+    whole, compute = context.folder, context.compute
+    processes = compute.processes
+    begun = processes.broadcast((path / files.RUN).is_file() and RunFolder.open(path).has(files.RECIPE))
+    if begun and RunFolder.open(path).status == "done":
+        return {}
+    with open_folder(path, processes) if begun else make_folder(path, processes, overwrite=True) as folder:
+        if not begun:
+            if whole.has(files.GENOTYPE):
+                folder.write_text(files.GENOTYPE, whole.read_text(files.GENOTYPE))
+            if designs:
+                folder.write_json(files.SELECTION, {"given": [design.record() for design in designs]})
+            folder.update_run(part_facts(whole.read_run(), settings, data, path))
+        own = {key: value for key, value in folder.read_run().items() if key not in ENDS}
+        folder.write_json(files.RUN, own | {"status": "running"})
+        folder.write_text(files.RECIPE, to_toml(settings))
+        processes.barrier()
+        carry_out(folder, settings, context.splits, compute, context.progress, data, whole=whole.path)
+        return folder.read_run().get("diverged", {})
 
 
 def _designs(context: Context) -> list[Design]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,20 @@ from edgewise.core.interrupt import StopRequest
 from edgewise.core.launch import resumed_device
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
-from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.run_shapes import RESUMED
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, DataSettings, Splits, load
-from edgewise.nn import choose_stem
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.estimate import say_cost
-from edgewise.pipeline.fitting import budget_facts, budget_sentence
-from edgewise.pipeline.front import run_budgets
+from edgewise.pipeline.facts import ENDS, run_facts
+from edgewise.pipeline.front import run_budgets, run_of_budget
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import run_phase, wanted_phases
+from edgewise.pipeline.result import RunResult, read_result
 from edgewise.pipeline.selecting import check_rankable, check_sized
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sizes import check_sizes
@@ -42,7 +40,6 @@ from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
-from edgewise.report import NAMES, network_names
 from edgewise.spaces import Genotype, name_genotype
 
 # Weights, optimiser state and the file that replaces the last checkpoint, plus room for report and trace.
@@ -53,42 +50,8 @@ RESUMABLE = ("weights.", "arch.", "search.memory", "data.stream")
 RESUMABLE += ("train.lr", "train.momentum", "train.weight_decay", "train.clip")
 
 
-# What run.json says of an end that was not well.
-ENDS = ("error", "diverged")
-# Commands that take several budgets, and what the run of one of them is called.
+# Commands that take several budgets.
 SEVERAL = ("run", "select")
-PART = "budget"
-# What the runs of several budgets have in common with the run whose search they share.
-SHARED = ("seed", "device", "device_name", "precision", "compile", "checkpoint_seconds", "truth", "versions")
-SHARED += ("threads", "processes", "git", "stem", "data", "citations", "phases", "track")
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run left behind.
-
-    Args:
-        folder: the run folder.
-        genotype: the cells that were found, chosen or trained; None where a hand-made network was chosen of given
-            ones.
-        results: for each trained network, the entry of results.json.
-        failure: what went wrong with those that are not among them; empty where nothing did.
-        names: what tables call each of these networks.
-        budget: what all of them keep to, in words; empty where that is nothing.
-        selection: the content of selection.json; empty without a selection.
-        front: the content of front.json, for several budgets; empty for one.
-        budgets: for several budgets, what the run of each left behind; those that nothing fits are left out.
-    """
-
-    folder: Path
-    genotype: Genotype | None
-    results: dict[str, dict[str, Any]]
-    failure: str = ""
-    names: dict[str, str] = field(default_factory=lambda: dict(NAMES))
-    budget: str = ""
-    selection: dict[str, Any] = field(default_factory=dict)
-    front: dict[str, Any] = field(default_factory=dict)
-    budgets: dict[str, RunResult] = field(default_factory=dict)
 
 
 def start(
@@ -133,7 +96,7 @@ def start(
     splits = load(data, seed=options.seed, arch_fraction=settings.search.arch_fraction)
     if command in ("run", "select") and settings.selection is not None and settings.selection.ranks_by("accuracy"):
         check_rankable(len(splits.arch))
-    facts: dict[str, Any] = _facts(settings, splits, options, compute, command) | {"paths": paths}
+    facts: dict[str, Any] = run_facts(settings, splits, options, compute, command) | {"paths": paths}
     for name, one in (settings.for_each_budget or {"": settings}).items():
         with _in_budget(name):
             check_sized(designs, one.budget)
@@ -202,7 +165,7 @@ def resume(
     if run["status"] == "done" and before.has(files.REPORT):
         if sets:
             raise ConfigError(f"{path} is a finished run, and --set can't change it any more: start a new run")
-        return _result(before)
+        return read_result(before)
     missing = [key for key in RESUMED if key not in run]
     if missing:
         raise RunError(
@@ -245,40 +208,6 @@ def _settings_of(folder: RunFolder, sets: Sequence[str]) -> Settings:
             "leave it away, or start a new run"
         )
     return build(Settings, apply_sets(from_toml(folder.file(files.RECIPE)), Settings, sets))
-
-
-def _facts(settings: Settings, splits: Splits, options: Options, compute: Compute, command: str) -> dict[str, Any]:
-    return {
-        "status": "running",
-        "command": command,
-        "seed": options.seed,
-        "device": str(compute.device),
-        "device_name": device_name(compute.device),
-        "precision": options.precision,
-        "compile": options.compile,
-        "checkpoint_seconds": options.checkpoint_seconds,
-        "truth": options.truth,
-        **({"track": options.track} if options.track else {}),
-        "versions": versions(),
-        "threads": torch.get_num_threads(),
-        "processes": compute.processes.world,
-        "git": git_state(),
-        "stem": choose_stem(splits.image_size),
-        "budget": budget_facts(settings.budget),
-        "started": now(),
-        "data": {
-            "source": splits.source,
-            "fingerprint": splits.fingerprint,
-            "classes": list(splits.class_names),
-            "images": {"weights": len(splits.weights), "arch": len(splits.arch), "test": len(splits.test)},
-            "image_size": splits.image_size,
-            "channels": splits.channels,
-            "normalisation": asdict(splits.normalisation),
-            "notes": list(splits.notes),
-            "bad_files": list(splits.bad_files),
-        },
-        "citations": settings.bibtex(),
-    }
 
 
 def _introduce(
@@ -347,70 +276,14 @@ def _carry_out(
 
         def carry_out(phase: str, context: Context) -> None:
             if phase == files.BUDGETS:
-                run_budgets(context, lambda *part: _run_of_budget(context, data, *part))
+                run_budgets(context, lambda *part: run_of_budget(context, data, _carry_out, *part))
             else:
                 run_phase(phase, context)
 
         with noting_end(folder):
             run_phases(phases, context, carry_out)
-    return _result(folder)
-
-
-def _run_of_budget(
-    context: Context, data: DataSettings, path: Path, settings: Settings, designs: Sequence[Design]
-) -> str:
-    """The run of one of several budgets, begun, gone on with, or read; returns what failed in it."""
-    whole, compute, splits = context.folder, context.compute, context.splits
-    processes, run = compute.processes, context.folder.read_run()
-    begun = processes.broadcast((path / files.RUN).is_file() and RunFolder.open(path).has(files.RECIPE))
-    if begun and RunFolder.open(path).status == "done":
-        return ""
-    with open_folder(path, processes) if begun else make_folder(path, processes, overwrite=True) as folder:
-        if not begun:
-            command = "select" if run["command"] == "select" else PART
-            facts = {key: value for key, value in run.items() if key in SHARED} | {
-                "command": command,
-                "budget": budget_facts(settings.budget),
-                "paths": path_facts({"data": data.source, "truth": None}, path),
-                "started": now(),
-            }
-            if whole.has(files.GENOTYPE):
-                folder.write_text(files.GENOTYPE, whole.read_text(files.GENOTYPE))
-            if designs:
-                folder.write_json(files.SELECTION, {"given": [design.record() for design in designs]})
-            folder.update_run(facts)
-        own = folder.read_run()
-        folder.write_json(files.RUN, {k: v for k, v in own.items() if k not in ENDS} | {"status": "running"})
-        folder.write_text(files.RECIPE, to_toml(settings))
-        processes.barrier()
-        return _carry_out(folder, settings, splits, compute, context.progress, data, whole=whole.path).failure
+    return read_result(folder)
 
 
 def _truth_file(run: dict[str, Any], folder: RunFolder) -> str | None:
     return run.get("truth") and path_of_run("truth", run["truth"], run, folder.path)
-
-
-def _result(folder: RunFolder) -> RunResult:
-    run, genotype = folder.read_run(), None
-    # Of given networks, one made by hand may have been chosen; every other run ends with cells.
-    if folder.has(files.GENOTYPE) or run.get("command") != "select":
-        genotype = Genotype.from_json(folder.read_text(files.GENOTYPE), where=str(folder.file(files.GENOTYPE)))
-    selection = folder.read_json(files.SELECTION) if folder.has(files.SELECTION) else {}
-    front = folder.read_json(files.FRONT) if folder.has(files.FRONT) else {}
-    results = folder.read_json(files.RESULTS) if folder.has(files.RESULTS) else {}
-    failure = run.get("error", "") if run.get("diverged") else ""
-    parts = {end["name"]: folder.path / files.BUDGETS / end["name"] for end in front.get("budgets", ())}
-    budgets = {
-        name: _result(RunFolder.open(path)) for name, path in parts.items() if (path / files.REPORT).exists()
-    }
-    return RunResult(
-        folder.path,
-        genotype,
-        results,
-        failure,
-        network_names(run),
-        budget_sentence(run),
-        selection,
-        front,
-        budgets,
-    )
