@@ -81,7 +81,8 @@ def test_run_in_python_is_one_call(whole, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "run").mkdir()
     with pytest.raises(edgewise.EdgewiseError, match=r"genotype\.json is missing"):
         edgewise.run("digits", out=tmp_path / "run", recipe="darts", preset="tiny", sets=["compare=[]"], seed=9)
-    assert seen == [(phase, 9) for phase in ("search", "fit", "train:found", "export", "report")]
+    phases = ("search", "candidates", "select", "fit", "train:found", "export", "report")
+    assert seen == [(phase, 9) for phase in phases]
     assert edgewise.resolve("darts", preset="tiny", sets=["compare=[]"]) == edgewise.resolve(
         str(tmp_path / "run" / "recipe.toml")
     )

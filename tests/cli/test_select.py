@@ -76,7 +76,7 @@ def test_a_hand_made_network_that_won_leaves_no_cells(call: Call, tmp_path: Path
 def test_what_can_not_be_chosen_from_is_refused(
     given: tuple[str, ...], said: str, call: Call, tmp_path: Path
 ) -> None:
-    outcome = call("select", *given, *FITTED, "--out", tmp_path / "run")
+    outcome = call("select", *FITTED, *given, "--out", tmp_path / "run")
     assert outcome.code == 1
     assert said in outcome.err
     assert "Traceback" not in outcome.err

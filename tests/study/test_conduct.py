@@ -265,8 +265,8 @@ def test_a_run_gone_on_with_other_settings_is_kept_and_said(fake: FakePipeline, 
     conduct(spec(), tmp_path)
     folder = tmp_path / "pc-darts" / "seed0"
     recipe = (folder / "recipe.toml").read_text()
-    assert "lr = 0.003" in recipe
-    (folder / "recipe.toml").write_text(recipe.replace("lr = 0.003", "lr = 0.5"))
+    assert "lr = 0.03\n" in recipe
+    (folder / "recipe.toml").write_text(recipe.replace("lr = 0.03\n", "lr = 0.5\n"))
     # Changed without a word it is another study's.
     with pytest.raises(RunError, match="another study"):
         conduct(spec(), tmp_path)

@@ -234,12 +234,11 @@ def picked(run: Path, pick: str | None) -> Path:
     Raises:
         RunError: there are several networks and none is picked, or there is none of that name.
     """
-    folder = RunFolder.open(run)
-    if not folder.has(files.FRONT):
+    if not (run / files.FRONT).is_file():
         if pick is not None:
             raise RunError(f"{run} has no front to pick {pick!r} from: it is no finished run with several budgets")
         return run
-    front = folder.read_json(files.FRONT)
+    front = RunFolder.open(run).read_json(files.FRONT)
     names = [end["name"] for end in front["budgets"] if "unfit" not in end]
     if pick is None or (pick != KNEE and pick not in names):
         what = "holds a network for each budget" if pick is None else f"holds no network {pick!r}"
