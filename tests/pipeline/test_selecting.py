@@ -20,7 +20,7 @@ from edgewise.pipeline import resume, start
 from edgewise.pipeline.candidates import CandidateSettings, Design, list_candidates
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.selecting import check_rankable
-from edgewise.spaces import Genotype, random_genotype, space
+from edgewise.spaces import PUBLISHED, Genotype, random_genotype, space
 from tests.pipeline.child import CHECKPOINT_SECONDS
 from tests.pipeline.small import (
     RUN,
@@ -297,3 +297,30 @@ def test_who_goes_on_is_said(tmp_path: Path) -> None:
     assert len(said) == 2
     assert "4 of 7 go on" in said[0]
     assert said[1].endswith(f"{selection_of(tmp_path / 'run')['winner']} wins")
+
+
+def test_a_selection_among_given_networks_that_crashed_is_gone_on_with(tmp_path: Path) -> None:
+    designs = [Design(name, "given", PUBLISHED[name]) for name in ("DARTS_V2", "PC_DARTS_cifar", "PDARTS")]
+    settings = small("selection.rungs=2", "selection.epochs=2", "budget.params=20000")
+
+    def crash(*now: object) -> None:
+        if now[:2] == ("selection", 3):  # in the second rung
+            raise RuntimeError("a crash")
+
+    whole, crashed = tmp_path / "whole", tmp_path / "crashed"
+    with one_thread():
+        start(settings, whole, options=options(), command="select", designs=designs)
+        with pytest.raises(RuntimeError, match="a crash"):
+            start(
+                settings,
+                crashed,
+                options=options(),
+                command="select",
+                designs=designs,
+                progress=Watch(step=crash),
+            )
+        assert "winner" not in selection_of(crashed)
+        result = resume(crashed)
+    assert (crashed / "trace.jsonl").read_bytes() == (whole / "trace.jsonl").read_bytes()
+    assert result.selection["winner"] == selection_of(whole)["winner"]
+    assert (crashed / "genotype.json").read_bytes() == (whole / "genotype.json").read_bytes()
