@@ -78,7 +78,7 @@ def test_a_file_can_drop_a_part_of_its_base(tmp_path: Path) -> None:
 
 def test_a_preset_can_be_asked_for_over_a_file(tmp_path: Path) -> None:
     settings = resolve(write(tmp_path, 'base = "pc-darts"\n[search]\nepochs = 40\nlayers = 6\n'), preset="tiny")
-    assert (settings.search.epochs, settings.search.layers) == (10, 4)
+    assert (settings.search.epochs, settings.search.layers) == (10, 3)
 
 
 @pytest.mark.parametrize("base", ['"no-such-recipe"', "3"])
