@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 import edgewise
 from tests.mutations.mutation import Mutation
 from tests.mutations.planted import MUTATIONS
-from tests.mutations.warm import WarmPython
+from tests.mutations.warm import WarmPython, environment
 
 REPOSITORY = Path(__file__).parents[2]
 FAILED = 1
@@ -30,12 +29,10 @@ def copy_package(folder: Path) -> Path:
 
 def python(front: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Python with another folder's packages in front."""
-    path = os.pathsep.join(filter(None, [str(front), os.environ.get("PYTHONPATH", "")]))
-    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=REPOSITORY,
-        env=environment,
+        env=environment(front),
         capture_output=True,
         text=True,
         timeout=3600,

@@ -35,15 +35,20 @@ PACKAGES = (
 )
 
 
+def environment(front: Path | None = None) -> dict[str, str]:
+    """The environment that guards run in, with another folder's packages in front."""
+    path = os.pathsep.join(filter(None, [str(front or ""), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+
+
 class WarmPython:
     """Runs pytest in forks of one process."""
 
     def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.mutations.warm"],
             cwd=REPOSITORY,
-            env=environment,
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,13 +62,11 @@ class WarmPython:
             output: the file that is written to in the place of stdout and stderr.
             arguments: of pytest.
         """
-        path = os.pathsep.join(filter(None, [str(front), os.environ.get("PYTHONPATH", "")]))
-        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         request = {
             "front": str(front),
             "output": str(output),
             "arguments": list(arguments),
-            "environment": environment,
+            "environment": environment(front),
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -80,9 +80,7 @@ def _short(budget: Budget, differing: Sequence[str]) -> str:
     """What a budget states of the figures that differ."""
     limits = budget.limits
     parts = [write_amount(name, limits[name]) if name in limits else f"any-{name}" for name in differing]
-    return "-".join(
-        [*parts, *(["int8"] if budget.int8 else [])] if parts else ["int8" if budget.int8 else "float32"]
-    )
+    return "-".join([*parts, *(["int8"] if budget.int8 else [])]) or "float32"
 
 
 def _read(stated: Mapping[str, Any]) -> Budget:

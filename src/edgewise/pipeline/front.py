@@ -13,10 +13,11 @@ from edgewise.core.errors import NoFitError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.settings import to_toml
 from edgewise.data import DataSettings
-from edgewise.pipeline.candidates import Design, list_candidates
+from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.facts import ENDS, part_facts
 from edgewise.pipeline.fitting import budget_sentence
+from edgewise.pipeline.selecting import designs_of_run
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.together import make_folder, open_folder
 
@@ -54,7 +55,7 @@ def run_budgets(context: Context, run: RunOfBudget) -> None:
     Raises:
         NoFitError: nothing fits any of the budgets.
     """
-    designs = _designs(context)
+    designs = designs_of_run(context) if context.settings.selection is not None else []
     ends: list[dict[str, Any]] = []
     for name, settings in context.settings.for_each_budget.items():
         path = context.folder.path / files.BUDGETS / name
@@ -115,23 +116,6 @@ def run_of_budget(
         processes.barrier()
         carry_out(folder, settings, context.splits, compute, context.progress, data, whole=whole.path)
         return folder.read_run().get("diverged", {})
-
-
-def _designs(context: Context) -> list[Design]:
-    """The candidates: of the search, or those that were given; none without a selection."""
-    if context.settings.selection is None:
-        return []
-    noted = context.selection() or {}
-    if "given" in noted:
-        where = str(context.folder.file(files.SELECTION))
-        return [Design.of(record, where=where) for record in noted["given"]]
-    return list_candidates(
-        context.settings.candidates,
-        context.settings,
-        context.searched(),
-        context.searched_epochs(),
-        seed=context.seed,
-    )
 
 
 def _end(name: str, settings: Settings, path: Path) -> dict[str, Any]:

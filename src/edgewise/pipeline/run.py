@@ -90,6 +90,8 @@ def start(
         raise ConfigError(
             f"budgets: {command} makes one network: state one `budget`, or use run or select for several"
         )
+    if not settings.budgets:  # each of several states a limit
+        check_sized(designs, settings.budget)
     processes.on_main(lambda: RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite))
     data = seen_from(settings.data, options.began_in)
     paths = path_facts({"data": data.source, "truth": options.truth}, Path(out))
@@ -99,7 +101,6 @@ def start(
     facts: dict[str, Any] = run_facts(settings, splits, options, compute, command) | {"paths": paths}
     for name, one in (settings.for_each_budget or {"": settings}).items():
         with _in_budget(name):
-            check_sized(designs, one.budget)
             check_sizes(one, splits, stem=facts["stem"], compute=compute, command=command, genotype=genotype)
     if genotype is not None:
         facts["given"] = given or name_genotype(genotype)

@@ -55,7 +55,7 @@ def candidates(context: Context) -> None:
     if "candidates" in noted:
         return
     began = time.perf_counter()
-    designs = _designs(noted, context)
+    designs = designs_of_run(context)
     sizing = _sizing(designs, context)
     entries, unfit = [], {}
     for design in designs:
@@ -72,8 +72,9 @@ def candidates(context: Context) -> None:
     context.progress.say(f"{len(entries)} candidates: {', '.join(entry['name'] for entry in entries)}")
 
 
-def _designs(noted: Mapping[str, Any], context: Context) -> list[Design]:
-    """Those that were given, or those of the search."""
+def designs_of_run(context: Context) -> list[Design]:
+    """The candidates: those that were given, or those of the search."""
+    noted = context.selection() or {}
     if "given" in noted:
         where = str(context.folder.file(files.SELECTION))
         return [Design.of(record, where=where) for record in noted["given"]]

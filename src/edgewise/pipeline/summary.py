@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgewise.budget import FIGURES, TITLES, figures_of, show_used
-from edgewise.report import NAMES, ranked, title_of_candidate
+from edgewise.report import NAMES, place_on_front, ranked, title_of_candidate
 from edgewise.report.numbers import interval
 
 
@@ -103,7 +103,7 @@ def front_rows(front: Mapping[str, Any]) -> list[tuple[str, ...]]:
             said = end.get("unfit") or "no network was trained"
             table.append((name, said, *[""] * (len(front_columns(front)) - 2)))
             continue
-        place = "knee" if name == front["knee"] else "on it" if name in front["front"] else "beaten"
+        place = place_on_front(front, name)
         table.append((name, names.get(name, "the search's cells"), *rows[name][1:-1], place))
     return table
 

@@ -1,6 +1,7 @@
 """Pictures and pages from run folders."""
 
 from edgewise.report.draw import draw_cell
+from edgewise.report.front import place_on_front
 from edgewise.report.names import NAMES, are_given, network_names, short_names, title_of_candidate
 from edgewise.report.page import write_report
 from edgewise.report.selection import ranked
@@ -10,6 +11,7 @@ __all__ = [
     "are_given",
     "draw_cell",
     "network_names",
+    "place_on_front",
     "ranked",
     "short_names",
     "title_of_candidate",

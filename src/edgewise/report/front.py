@@ -64,7 +64,7 @@ def front_table(record: RunRecord) -> Table | None:
                     show_used(figure, figures[figure], used).replace(" ", NARROW) if figure in figures else "–"
                     for figure in TITLES
                 ),
-                _place(front, end["name"]) if name == "found" else "",
+                place_on_front(front, end["name"]) if name == "found" else "",
             )
         )
     heads = ("budget", "network", "test accuracy", "95 % interval", "test images", *TITLES.values(), "front")
@@ -78,7 +78,13 @@ def _name(end: Mapping[str, Any], network: str) -> str:
     return f"chosen: {title_of_candidate(end['won'])}" if "won" in end else NAMES["found"]
 
 
-def _place(front: Mapping[str, Any], name: str) -> str:
+def place_on_front(front: Mapping[str, Any], name: str) -> str:
+    """Whether a budget's network is the knee, on the front, or beaten.
+
+    Args:
+        front: the content of front.json.
+        name: of the budget.
+    """
     return "knee" if name == front["knee"] else "on it" if name in front["front"] else "beaten"
 
 
