@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 
 from edgewise.pipeline import resume
-from tests.pipeline.small import SEED, SETS, child_environment, one_thread, trace
+from tests.pipeline.small import SETS, child_environment, one_thread, trace
 from tests.search.shared import ROOT, finish, free_port, start_two
 
 # Two processes train on plain modules. So does the one that they are compared with: in float32, eight steps on the
 # kernels round another way (what kernels and modules have in common is tested in float64).
-FLAGS = [part for text in (*SETS, "train.engine=plain") for part in ("--set", text)]
+# On some seeds an activation within 1e-7 of a rectifier's kink falls on its other side, and gradients differ by
+# 1e-3 from there on, the more so without weight decay of alpha. Seed 4 meets none: differences are below 1e-6.
+SEED = 4
+PLAIN = (*SETS, "train.engine=plain", "arch.weight_decay=0.001")
+FLAGS = [part for text in PLAIN for part in ("--set", text)]
 # float32, 9 steps of search and 8 of training.
 CLOSE = 1e-4
 
@@ -199,7 +203,7 @@ def test_processes_that_have_talked_to_each_other_end_without_an_abort(tmp_path:
 
 @pytest.mark.slow
 def test_two_processes_choose_and_train_a_network_for_each_budget(tmp_path: Path) -> None:
-    sets = [text for text in (*SETS, "train.engine=plain") if not text.startswith("train.channels")]
+    sets = [text for text in PLAIN if not text.startswith("train.channels")]
     sets += ["search.epochs=2", "train.epochs=1", "selection.rungs=2", "selection.epochs=2", "candidates.random=2"]
     flags = [part for text in sets for part in ("--set", text)]
     folder = tmp_path / "run"
