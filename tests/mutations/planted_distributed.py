@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutations.mutation import Mutation, plant
+from tests.mutations.mutation import Edit, Mutation, plant
 
 SHARED = "tests/search/test_distributed.py::test_"
 STEPS = SHARED + "some_steps_of_two_processes_are_those_of_one[short-pc-darts-gp]"
@@ -10,17 +10,19 @@ STEPS = SHARED + "some_steps_of_two_processes_are_those_of_one[short-pc-darts-gp
 DISTRIBUTED = [
     Mutation(
         "processes average what each has projected",
-        "search/bilevel.py",
         (
-            (
+            Edit(
+                "BilevelSearch.arch_step",
                 "self.recipe.gradient.gradient(problem), problem, self.compute.processes",
                 "self.recipe.gradient.gradient(problem), problem, type(self.compute.processes)()",
             ),
-            (
+            Edit(
+                "BilevelSearch._set_gradients",
                 "rows = self.projector(rows, self._stream)",
                 "rows = torch.stack(self.compute.processes.average(list(self.projector(rows, self._stream))))",
             ),
-            (
+            Edit(
+                "BilevelSearch._set_gradients",
                 "parameter.grad = value",
                 "parameter.grad = self.compute.processes.average([value])[0]",
             ),
@@ -29,21 +31,21 @@ DISTRIBUTED = [
     ),
     plant(
         "batch norms know the images of one process",
-        "nn/synchronised.py",
+        "SynchronisedBatchNorm2d.forward",
         "if not (self.training and self.processes.several):",
         "if True:",
         SHARED + "a_synchronised_batch_norm_and_both_its_derivatives_are_the_whole_batchs",
     ),
     plant(
         "every process has random streams of its own",
-        "core/streams.py",
+        "Streams.integer",
         'f"{self.seed}/{name}".encode()',
         "f\"{self.seed}/{name}/{__import__('os').environ.get('RANK', 0)}\".encode()",
         STEPS,
     ),
     plant(
         "every process draws for its own images alone",
-        "core/processes.py",
+        "Processes.drawn",
         "return draw((total, *shape[1:]))[self.rows(total)]",
         "return draw(shape)",
         "tests/core/test_processes.py::test_"
@@ -51,35 +53,35 @@ DISTRIBUTED = [
     ),
     plant(
         "a smaller part of a batch counts as much as a larger one",
-        "train/task.py",
+        "TrainTask._step",
         "self.compute.backward(total * weight)",
         "self.compute.backward(total)",
         SHARED + "some_steps_of_two_processes_are_those_of_one[short-training]",
     ),
     plant(
         "grouped cells of several processes normalise by their own images",
-        "nn/grouped/norms.py",
+        "Norms._normalise",
         "if self._processes.several:",
         "if False:",
         STEPS,
     ),
     plant(
         "grouped cells of several processes record nothing",
-        "nn/grouped/norms.py",
+        "Norms._normalise",
         "place.copy_(value)",
         "pass",
         STEPS,
     ),
     plant(
         "grouped cells exchange once for each kind of operation",
-        "nn/grouped/branches.py",
+        "run_branches",
         "normed = norms([(x, [b.stages[stage].norm for b in members]) for x, members in pieces])",
         "normed = [norms([(x, [b.stages[stage].norm for b in members])])[0] for x, members in pieces]",
         "tests/nn/test_synchronised.py::test_a_grouped_cell_exchanges_three_times_for_each_state[False]",
     ),
     plant(
         "the gradient of batch norms of several processes is that of fixed statistics",
-        "nn/synchronised.py",
+        "_backward",
         "(g - shift[:, None, None] - n * tilt[:, None, None])",
         "(g - shift[:, None, None])",
         "tests/nn/test_synchronised.py::test_a_tensor_that_needs_no_gradient_gets_none_and_the_others_theirs",

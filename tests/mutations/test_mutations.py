@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,41 +11,14 @@ from pathlib import Path
 
 import pytest
 
-import edgewise
-from tests.mutations.mutation import Mutation
+from tests.mutations.mutation import Edit, Mutation, changed_files, plant
 from tests.mutations.planted import MUTATIONS
-from tests.mutations.warm import WarmPython, environment
+from tests.mutations.warm import REPOSITORY, WarmPython, environment
 
-REPOSITORY = Path(__file__).parents[2]
 FAILED = 1
 
 
-def copy_package(folder: Path) -> Path:
-    """A copy of the package, to be put in front of the real one."""
-    source = Path(edgewise.__file__ or "").parent
-    # Compiled files go along: they hold for every file that is left as it is.
-    shutil.copytree(source, folder / "edgewise")
-    return folder / "edgewise"
-
-
-def python(front: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python with another folder's packages in front."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=REPOSITORY,
-        env=environment(front),
-        capture_output=True,
-        text=True,
-        timeout=3600,
-    )
-
-
 OPTIONS = ("-n0", "-x", "-q", "-p", "no:cacheprovider", "-m", "")
-
-
-def run_guards(front: Path, guards: list[str]) -> subprocess.CompletedProcess[str]:
-    """Runs tests against a copy of the package; exit code 1: one failed, 2 and up: something broke."""
-    return python(front, "-m", "pytest", *OPTIONS, *guards)
 
 
 @pytest.fixture(scope="module")
@@ -54,33 +28,32 @@ def warm() -> Iterator[WarmPython]:
     process.close()
 
 
-def plant(package: Path, mutation: Mutation) -> None:
-    """Makes a mistake in a copy of the package."""
-    path = package / mutation.file
-    text = path.read_text(encoding="utf-8")
-    for find, replacement in mutation.edits:
-        assert text.count(find) == 1, f"{mutation.file}: {find!r} stands {text.count(find)} times, not once"
-        text = text.replace(find, replacement)
-    if path.suffix == ".py":
-        compile(text, str(path), "exec")
-    for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
-        compiled.unlink()
-    path.write_text(text, encoding="utf-8")
+def write(mutation: Mutation, folder: Path) -> Path:
+    """Writes down what a mistake changes, for the processes that shall make it."""
+    texts = changed_files(mutation)
+    for header in [file for file in texts if file.suffix != ".py"]:
+        # Kernels with a mistake are built from a copy of their sources.
+        sources = folder / "native"
+        shutil.copytree(header.parent, sources)
+        (sources / header.name).write_text(texts.pop(header), encoding="utf-8")
+        moved = Edit("native.build:_sources", "Path(__file__).parent", f"Path({str(sources)!r})")
+        texts |= changed_files(Mutation("", (moved,), ""))
+    planted = folder / "planted.json"
+    planted.write_text(json.dumps({str(file): text for file, text in texts.items()}), encoding="utf-8")
+    return planted
 
 
 def test_every_guard_is_a_test_that_is_there() -> None:
     guards = sorted({guard for m in MUTATIONS for guard in m.guard.split()})
-    done = run_guards(Path(edgewise.__file__ or "").parents[1], ["--collect-only", *guards])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *OPTIONS, "--collect-only", *guards],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-
-
-@pytest.mark.slow
-def test_without_a_mistake_every_guard_passes_on_the_copy(tmp_path: Path) -> None:
-    package = copy_package(tmp_path)
-    used = python(tmp_path, "-c", "import edgewise; print(edgewise.__file__)")
-    assert Path(used.stdout.strip()).parent == package
-    done = run_guards(tmp_path, sorted({guard for m in MUTATIONS for guard in m.guard.split()}))
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -88,35 +61,58 @@ def test_without_a_mistake_every_guard_passes_on_the_copy(tmp_path: Path) -> Non
 def test_a_planted_mistake_is_noticed(
     mutation: Mutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: WarmPython
 ) -> None:
-    if not mutation.file.endswith(".py"):
+    planted = write(mutation, tmp_path)
+    if (tmp_path / "native").exists():
         # Kernels with a mistake stay out of the cache of the right ones.
         monkeypatch.setenv("EDGEWISE_CACHE", str(tmp_path / "cache"))
-    plant(copy_package(tmp_path), mutation)
-    code = warm.pytest(tmp_path, tmp_path / "output", [*OPTIONS, *mutation.guard.split()])
+    code = warm.pytest(planted, tmp_path / "output", [*OPTIONS, *mutation.guard.split()])
     said = (tmp_path / "output").read_text(errors="replace")
     assert code == FAILED, f"survived: {mutation.name}\n{said}"
     assert "error" not in said.splitlines()[-1], said
 
 
-def test_guards_run_on_the_copy(tmp_path: Path, warm: WarmPython) -> None:
-    copy = copy_package(tmp_path)
-    (tmp_path / "test_where.py").write_text(
-        "def test_where():\n    import edgewise\n    print(edgewise.__file__)\n"
+MISTAKE_IS_MADE = """
+import subprocess
+import sys
+
+def test_the_mistake_is_made_here_and_in_a_child():
+    from edgewise.core.text import in_line
+
+    assert in_line("a") == "planted"
+    code = "from edgewise.core.text import in_line; print(in_line('a'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "planted\\n"
+"""
+
+
+def test_guards_meet_the_mistake_and_so_do_their_children(tmp_path: Path, warm: WarmPython) -> None:
+    mistake = plant("", "in_line", "return printable(", 'return "planted"\n    return printable(', "")
+    (tmp_path / "test_planted.py").write_text(MISTAKE_IS_MADE)
+    code = warm.pytest(
+        write(mistake, tmp_path), tmp_path / "output", [*OPTIONS, str(tmp_path / "test_planted.py")]
     )
-    code = warm.pytest(tmp_path, tmp_path / "output", [*OPTIONS, "-s", str(tmp_path / "test_where.py")])
-    said = (tmp_path / "output").read_text()
-    assert code == 0, said
-    assert str(copy / "__init__.py") in said
+    assert code == 0, (tmp_path / "output").read_text()
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
-def test_a_mistake_can_be_planted_in_the_code_as_it_is(mutation: Mutation, tmp_path: Path) -> None:
-    original = Path(edgewise.__file__ or "").parent / mutation.file
-    copy = tmp_path / mutation.file
-    copy.parent.mkdir(parents=True)
-    shutil.copy(original, copy)
-    plant(tmp_path, mutation)
-    assert copy.read_bytes() != original.read_bytes()
+def test_a_mistake_can_be_planted_in_the_code_as_it_is(mutation: Mutation) -> None:
+    for file, text in changed_files(mutation).items():
+        assert text != file.read_text(encoding="utf-8")
+        if file.suffix == ".py":
+            compile(text, str(file), "exec")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (Edit("no_such_function", "a", "b"), "no_such_function: found in nowhere"),
+        (Edit("_read", "a", "b"), "found in .*, .*; name a function"),
+        (Edit("in_line", "no such text", ""), "stands 0 times, not once"),
+    ],
+)
+def test_a_mistake_that_can_not_be_planted_says_why(edit: Edit, said: str) -> None:
+    with pytest.raises((LookupError, ValueError), match=said):
+        changed_files(Mutation("", (edit,), ""))
 
 
 def test_no_two_mistakes_have_the_same_name() -> None:

@@ -16,9 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.mutations.planting import PLANTED, SITE, install
+
 REPOSITORY = Path(__file__).parents[2]
 SECONDS = 3600
-# What edgewise and its tests import, as far as it is there; edgewise itself is another one for each request.
+# What edgewise and its tests import, as far as it is there; edgewise itself is imported anew for each request.
 PACKAGES = (
     *("torch", "torch.nn.functional", "torch.utils.checkpoint", "numpy", "scipy.stats", "pandas", "pydantic"),
     *(
@@ -35,10 +37,11 @@ PACKAGES = (
 )
 
 
-def environment(front: Path | None = None) -> dict[str, str]:
-    """The environment that guards run in, with another folder's packages in front."""
-    path = os.pathsep.join(filter(None, [str(front or ""), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+def environment(planted: Path | None = None) -> dict[str, str]:
+    """The environment that guards run in; `planted` is the file that a mistake was written to."""
+    path = os.pathsep.join(filter(None, [str(SITE), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    own = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    return own if planted is None else {**own, PLANTED: str(planted)}
 
 
 class WarmPython:
@@ -54,20 +57,15 @@ class WarmPython:
             text=True,
         )
 
-    def pytest(self, front: Path, output: Path, arguments: Sequence[str]) -> int:
-        """Runs pytest with another folder's packages in front; returns its exit code, -14 after an hour.
+    def pytest(self, planted: Path, output: Path, arguments: Sequence[str]) -> int:
+        """Runs pytest with a planted mistake; returns its exit code, -14 after an hour.
 
         Args:
-            front: the folder.
+            planted: the file that the mistake was written to.
             output: the file that is written to in the place of stdout and stderr.
             arguments: of pytest.
         """
-        request = {
-            "front": str(front),
-            "output": str(output),
-            "arguments": list(arguments),
-            "environment": environment(front),
-        }
+        request = {"output": str(output), "arguments": list(arguments), "environment": environment(planted)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -104,7 +102,7 @@ def _run(request: Mapping[str, Any]) -> None:
     signal.alarm(SECONDS)
     os.environ.clear()
     os.environ.update(request["environment"])
-    sys.path[:0] = [request["front"]]
+    install()
     file = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(file, stream)
