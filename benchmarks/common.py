@@ -14,9 +14,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from edgewise.core import Streams
 from edgewise.core.compute import Compute
 from edgewise.core.seeding import seeded
+from edgewise.core.streams import Streams
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters, Moment, Recipe
 from edgewise.nn import SupernetSpec, build_supernet, synchronise

@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from edgewise.core import device_name
+from edgewise.core.provenance import device_name
 from edgewise.data import Augment, AugmentSettings, Batches, DataSettings, Images, Normalisation, Splits, load
 
 

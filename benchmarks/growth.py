@@ -27,7 +27,7 @@ from scipy.stats import linregress
 
 from benchmarks.common import Sizes, in_process, noise, search_of, timed
 from benchmarks.supernet import ENGINES, step
-from edgewise.core import device_name, peak_memory_bytes
+from edgewise.core.provenance import device_name, peak_memory_bytes
 from edgewise.methods import recipe
 from edgewise.nn.native import library
 from edgewise.search import BilevelSearch

@@ -20,8 +20,8 @@ import torch
 
 from benchmarks.common import Sizes, noise, search_of, timed, words
 from benchmarks.supernet import step
-from edgewise.core import device_name
 from edgewise.core.compute import Compute
+from edgewise.core.provenance import device_name
 from edgewise.data import Batch
 from edgewise.methods import recipe
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.common import MIDDLE, Sizes, in_process, noise, search_of, timed, words
-from edgewise.core import device_name, peak_memory_bytes
+from edgewise.core.provenance import device_name, peak_memory_bytes
 from edgewise.core.seeding import seeded
 from edgewise.data import Batch
 from edgewise.methods import recipe, strongest

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgewise.core import Streams
 from edgewise.core.compute import Compute
 from edgewise.core.seeding import seeded
+from edgewise.core.streams import Streams
 from edgewise.data import Batch
 from edgewise.methods import RECIPES, ArchParameters
 from edgewise.nn import Engine, SupernetSpec, build_supernet

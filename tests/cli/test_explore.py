@@ -15,7 +15,7 @@ import pytest
 from edgewise import explore
 from edgewise.benchmarks.columns import REQUIRED
 from edgewise.benchmarks.reading import _all_strings
-from edgewise.core import ConfigError, RunError
+from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
 from edgewise.data import SealedImages, load
 from edgewise.nn.native import Build

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edgewise.core import RunError
 from edgewise.core.atomic import check_space, remove_leftovers, write_bytes
+from edgewise.core.errors import RunError
 
 
 class FullDisk:

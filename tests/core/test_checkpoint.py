@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgewise.core import RunError
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
+from edgewise.core.errors import RunError
 
 WRITER = """
 import sys, torch

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from edgewise.core import CITATIONS, Citation, citations_hand_made
 from edgewise.core import citations as module
+from edgewise.core import citations_hand_made
+from edgewise.core.citations import CITATIONS, Citation
 
 KNOWN = {
     "darts": ("Liu", 2019, "1806.09055"),

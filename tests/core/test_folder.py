@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgewise.core import NonFiniteError, RunError, RunFolder
 from edgewise.core import folder as names
+from edgewise.core.errors import NonFiniteError, RunError
+from edgewise.core.folder import RunFolder
 
 
 def finished(path: Path) -> None:

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core import NonFiniteError, RunFolder, SilentProgress, loop
+from edgewise.core import loop
+from edgewise.core.errors import NonFiniteError
+from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.loop import Loop
+from edgewise.core.progress import SilentProgress
 
 NEVER, ALWAYS = float("inf"), -1.0
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.core import ConfigError
+from edgewise.core.errors import ConfigError
 from edgewise.core.launch import fell_apart, launched, own_device, resumed_device
 from edgewise.core.processes import ALONE, Processes
 

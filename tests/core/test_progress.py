@@ -7,8 +7,15 @@ import time
 
 import pytest
 
-from edgewise.core import PlainProgress, Progress, SilentProgress, make_progress
-from edgewise.core.progress import Pace, duration, shown_figures
+from edgewise.core.progress import (
+    Pace,
+    PlainProgress,
+    Progress,
+    SilentProgress,
+    duration,
+    make_progress,
+    shown_figures,
+)
 from edgewise.core.progress_rich import RichProgress
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core import NonFiniteError, RunError
+from edgewise.core.errors import NonFiniteError, RunError
 from edgewise.core.records import Records, encode
 
 plain = st.recursive(

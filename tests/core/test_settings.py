@@ -13,7 +13,9 @@ from annotated_types import Ge, Gt, Le, MinLen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core import ConfigError, build, dump, from_toml, merge, to_toml
+from edgewise.core.errors import ConfigError
+from edgewise.core.settings import build, dump, merge, to_toml
+from edgewise.core.settings_toml import from_toml
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from annotated_types import Gt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core import ConfigError, apply_sets, build, dump
+from edgewise.core.errors import ConfigError
+from edgewise.core.settings import build, dump
+from edgewise.core.settings_sets import apply_sets
 
 
 @dataclass(frozen=True)

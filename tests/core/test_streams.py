@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.core import Streams
+from edgewise.core.streams import Streams
 
 NAMES = st.text(max_size=12)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core import ConfigError
+from edgewise.core.errors import ConfigError
 from edgewise.core.text import LONGEST_LINE, LONGEST_WORD, in_line, printable, readable, visible
 
 

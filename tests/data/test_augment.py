@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from edgewise.core import ConfigError
+from edgewise.core.errors import ConfigError
 from edgewise.data import Augment, AugmentSettings, Normalisation
 from edgewise.data.augment import crop_and_flip, cut_out
 from tests.data.helpers import NEUTRAL, numbered, splits_of

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data import Augment, Batches, Normalisation, in_order
 from tests.data.helpers import NEUTRAL, numbered
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.decode import open_image, read_header, read_pixels
 from edgewise.data.reading import read_headers, read_images, survey_images
 from edgewise.data.source import Part

@@ -13,7 +13,7 @@ import pytest
 from datasets import config as hub_config
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data import DataSettings, Splits, load
 from tests.data.helpers import encoded
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data import DataSettings, Splits, load
 from tests.data.helpers import encoded, rows, values, write_parquet
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data import DataSettings, Splits, load
 from tests.data.helpers import image, values, write_folder
 

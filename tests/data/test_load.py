@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from edgewise.core import ConfigError, DataError, Streams
+from edgewise.core.errors import ConfigError, DataError
+from edgewise.core.streams import Streams
 from edgewise.data import (
     Augment,
     AugmentSettings,

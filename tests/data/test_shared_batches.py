@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.core import ConfigError, DataError
+from edgewise.core.errors import ConfigError, DataError
 from edgewise.core.processes import ALONE, Processes
 from edgewise.data import Augment, Batches, Normalisation
 from tests.search.problem import make_images

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.split_names import choose_test, choose_train, role_of
 
 

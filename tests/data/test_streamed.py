@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data import Augment, Batches, DataSettings, Splits, in_order, load
 from edgewise.data.streamed import StreamedPixels
 from tests.data.helpers import encoded, write_parquet

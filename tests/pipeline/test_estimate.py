@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from edgewise.core import RunError
 from edgewise.core.compute import Compute
+from edgewise.core.errors import RunError
 from edgewise.data import Augment, Splits
 from edgewise.pipeline import PhaseEstimate, duration, estimate, resolve, start
 from edgewise.spaces import published

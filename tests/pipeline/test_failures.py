@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core import ConfigError, DataError, NonFiniteError, RunError
-from edgewise.core.errors import DivergedError
+from edgewise.core.errors import ConfigError, DataError, DivergedError, NonFiniteError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import Options, resume, start

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core import RunError, ShortOfMemoryError
 from edgewise.core.compute import Compute
+from edgewise.core.errors import RunError, ShortOfMemoryError
 from edgewise.pipeline import PhaseEstimate, start
 from edgewise.pipeline.fit import MemoryEstimate, peak_of
 from tests.pipeline.small import ESTIMATE, RUN, Watch, child_environment, options, small
@@ -20,7 +20,7 @@ GB = 10**9
 CHILD = """
 import sys, json, torch
 from dataclasses import replace
-from edgewise.core import peak_memory_bytes
+from edgewise.core.provenance import peak_memory_bytes
 from edgewise.core.compute import Compute
 from edgewise.data import Augment, load
 from edgewise.pipeline import estimate, resolve

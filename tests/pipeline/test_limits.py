@@ -10,9 +10,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
-from edgewise.core import ConfigError
 from edgewise.core.compute import Compute
-from edgewise.core.errors import EdgewiseError
+from edgewise.core.errors import ConfigError, EdgewiseError
 from edgewise.core.settings_schema import fields_of
 from edgewise.data import load
 from edgewise.pipeline import Options, Settings, resolve

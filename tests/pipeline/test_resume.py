@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core import ConfigError, RunError
+from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.phases import Context

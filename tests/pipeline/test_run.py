@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import edgewise
-from edgewise.core import RunError
+from edgewise.core.errors import RunError
 from edgewise.data import Splits
 from edgewise.export import load_network
 from edgewise.pipeline import summary_columns, summary_rows

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core import RunError
 from edgewise.core.compute import Compute
+from edgewise.core.errors import RunError
 from edgewise.data import DataSettings, absolute_path, as_text, load
 from edgewise.pipeline import resume, start
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core import DataError, RunError
 from edgewise.core.compute import Compute
+from edgewise.core.errors import DataError, RunError
 from edgewise.pipeline.testing import retest
 from tests.pipeline.small import one_thread, snapshot
 

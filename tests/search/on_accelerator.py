@@ -18,8 +18,8 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from edgewise.core import Streams
 from edgewise.core.compute import Compute
+from edgewise.core.streams import Streams
 from edgewise.data import DataSettings, Splits, load
 from edgewise.data.streamed import StreamedPixels
 from edgewise.methods import RECIPES, Adversarial, ArchParameters, ConflictMeter, Recipe, projection

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from edgewise.core import Streams
 from edgewise.core.compute import Compute, Precision
 from edgewise.core.seeding import seeded
+from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batch, Images, Normalisation, SealedImages, Splits
 from edgewise.methods import PC_DARTS_GP, ArchParameters, PartialChannels, Recipe, SearchSettings
 from edgewise.nn import Supernet, SupernetSpec

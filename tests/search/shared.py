@@ -20,9 +20,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.core import RunError, Streams
 from edgewise.core.compute import Compute
+from edgewise.core.errors import RunError
 from edgewise.core.seeding import seeded
+from edgewise.core.streams import Streams
 from edgewise.data import Batch, Batches, Normalisation
 from edgewise.methods import (
     DARTS_V1,

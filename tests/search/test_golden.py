@@ -12,8 +12,8 @@ from functools import cache
 import pytest
 import torch
 
-from edgewise.core import Streams
 from edgewise.core.compute import Compute
+from edgewise.core.streams import Streams
 from edgewise.data import Batch
 from edgewise.methods import DARTS_V1, PC_DARTS, PC_DARTS_GP, ArchParameters, ArchSettings, Recipe, derive
 from edgewise.nn import Engine, Supernet, SupernetSpec

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core import NonFiniteError
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
+from edgewise.core.errors import NonFiniteError
 from edgewise.data import Images
 from edgewise.methods import (
     DARTS_V1,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from edgewise.core import ConfigError
 from edgewise.core.compute import Compute
+from edgewise.core.errors import ConfigError
 from edgewise.core.progress import shown_figures
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.run import Options

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgewise.core import CITATIONS, ConfigError, NonFiniteError
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
+from edgewise.core.citations import CITATIONS
+from edgewise.core.errors import ConfigError, NonFiniteError
 from edgewise.spaces import SPACES, Genotype, validate
 from edgewise.strategies import (
     SOURCES,

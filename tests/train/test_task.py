@@ -11,10 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core import NonFiniteError
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.core.compute import Compute
-from edgewise.core.errors import DivergedError
+from edgewise.core.errors import DivergedError, NonFiniteError
 from edgewise.core.seeding import seeded
 from edgewise.data import Augment, Images, Splits
 from edgewise.methods import TrainSettings

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from edgewise.core import ConfigError
+from edgewise.core.errors import ConfigError
 from edgewise.core.processes import ALONE, Processes
 from edgewise.core.transfer import to_device
 from edgewise.data.images import Splits

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.core.processes import ALONE, Processes
 from edgewise.core.transfer import to_device
 from edgewise.data.augment import Augment

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.source import Part, Source
 
 _SHOWN = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.labels import described, is_convertible, is_plain
 
 _IMAGE_NAMES = ("image", "img", "images", "picture", "photo")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.decode import open_image
 from edgewise.data.layout import (
     find_layout,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
 from edgewise.data.tables import table_source

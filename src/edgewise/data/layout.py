@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.split_names import choose_test, choose_train, is_plain, role_of
 
 SUFFIXES = frozenset(

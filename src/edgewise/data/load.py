@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgewise.core import ConfigError, DataError, Streams, build, dump
+from edgewise.core.errors import ConfigError, DataError
+from edgewise.core.settings import build, dump
+from edgewise.core.streams import Streams
 from edgewise.core.text import readable
 from edgewise.data.checks import check_classes, check_counts, drop_unused
 from edgewise.data.decode import Format, Header

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.core.text import readable
 from edgewise.data.digits import digits_source
 from edgewise.data.folder import folder_source

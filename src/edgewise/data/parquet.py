@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.core.memory import free_bytes
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.core.transfer import to_device
 from edgewise.data.decode import read_pixels, reason_of
 from edgewise.data.source import Part

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from edgewise.core import DataError
+from edgewise.core.errors import DataError
 from edgewise.data.columns import find_columns
 from edgewise.data.decode import open_image
 from edgewise.data.labels import note_on, read_labels

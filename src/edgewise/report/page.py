@@ -7,7 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from edgewise.core import RunFolder, folder
+from edgewise.core import folder
+from edgewise.core.folder import RunFolder
 from edgewise.core.text import visible
 from edgewise.report.assets import asset, plotly
 from edgewise.report.budget import budget_figures, budget_sentences, budget_table

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgewise.core import RunFolder, folder
+from edgewise.core import folder
 from edgewise.core.errors import GenotypeError, RunError
+from edgewise.core.folder import RunFolder
 from edgewise.core.records import non_finite
 from edgewise.core.text import in_line
 from edgewise.spaces import Genotype
