@@ -12,7 +12,7 @@ import sys
 import time
 
 from edgewise.budget import MEASURED, Budget
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn import NetworkSpec, build_network
 from edgewise.pipeline.sized import Subject, shares_of
 from edgewise.pipeline.sizing import NEAR, Sizing

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from edgewise.core import atomic
-from edgewise.core.errors import EdgewiseError
+from edgewise.errors import EdgewiseError
 from edgewise.methods import RECIPES
 from edgewise.pipeline import Options, Settings, resolve, resume, start
 

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.fuzz.mutate import damage_bytes, damage_text
 from benchmarks.fuzz.targets import TARGETS
 from benchmarks.fuzz.watch import fuzz
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 # A few thousand in all; `python -m benchmarks.fuzz` tries more.
 CASES = {

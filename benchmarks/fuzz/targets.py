@@ -20,11 +20,11 @@ from PIL import Image
 from benchmarks.fuzz.mutate import NUMBERS, WORDS, damage_bytes, damage_text
 from edgewise.benchmarks import ACCURACIES, Table
 from edgewise.core.checkpoint import load_checkpoint
-from edgewise.core.errors import RunError
 from edgewise.core.settings import to_toml
 from edgewise.core.settings_schema import known_paths
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import DataSettings, load
+from edgewise.errors import RunError
 from edgewise.export import load_network
 from edgewise.methods import RECIPES
 from edgewise.pipeline import Options, Settings, resolve, start

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from edgewise.core.errors import EdgewiseError
+from edgewise.errors import EdgewiseError
 
 SECONDS = 60.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from edgewise.benchmarks import ACCURACIES, DATASETS, Table, Truth, column, dataset_of
 from edgewise.benchmarks.columns import REQUIRED
-from edgewise.core.errors import ConfigError, DataError, GenotypeError
+from edgewise.errors import ConfigError, DataError, GenotypeError
 from edgewise.spaces import published
 from edgewise.spaces.nb201 import from_string
 from tests.benchmarks.made_up import ARCHS, SCORES, rows, write_csv

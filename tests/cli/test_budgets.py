@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.cli.budget_options import budget_settings
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from tests.cli.conftest import Call, script
 from tests.pipeline.small import SETS
 

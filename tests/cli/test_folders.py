@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.cli.folders import run_folder
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 from tests.cli.conftest import SCRIPT, SMALL, environment
 
 

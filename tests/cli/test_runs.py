@@ -158,7 +158,7 @@ def test_a_finished_run_is_not_replaced_unless_that_is_asked_for(finished: Finis
 
 @pytest.mark.parametrize("name", ["found", "gone"])
 def test_a_genotype_is_read_from_file_folder_or_name(name: str, finished: Finished) -> None:
-    from edgewise.core.errors import GenotypeError
+    from edgewise.errors import GenotypeError
     from edgewise.spaces import published, read_genotype
 
     expected = Genotype.from_json((finished[0] / "genotype.json").read_text())

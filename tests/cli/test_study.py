@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 from tests.cli.conftest import Call
 from tests.study.factory import FakePipeline, install
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgewise.core.atomic import check_space, remove_leftovers, write_bytes
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 
 
 class FullDisk:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 
 WRITER = """
 import sys, torch

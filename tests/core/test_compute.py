@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from edgewise.core.compute import Compute, restore_optimizer
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 

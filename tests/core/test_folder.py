@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from edgewise.core import folder as names
-from edgewise.core.errors import NonFiniteError, RunError
 from edgewise.core.folder import RunFolder
+from edgewise.errors import NonFiniteError, RunError
 
 
 def finished(path: Path) -> None:

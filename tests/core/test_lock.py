@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edgewise.core import lock as lock_module
-from edgewise.core.errors import RunError
 from edgewise.core.lock import FolderLock
+from edgewise.errors import RunError
 
 HOLDER = """
 import sys, time

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from edgewise.core import loop
-from edgewise.core.errors import NonFiniteError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.loop import Loop
 from edgewise.core.progress import SilentProgress
+from edgewise.errors import NonFiniteError
 
 NEVER, ALWAYS = float("inf"), -1.0
 

@@ -8,8 +8,8 @@ import psutil
 import pytest
 import torch
 
-from edgewise.core.errors import ShortOfMemoryError
 from edgewise.core.memory import _group_rooms, explaining_memory, free_bytes, held_bytes, is_out_of_memory
+from edgewise.errors import ShortOfMemoryError
 
 GIB = 2**30
 

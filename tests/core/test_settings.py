@@ -13,9 +13,9 @@ from annotated_types import Ge, Gt, Le, MinLen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, dump, merge, to_toml
 from edgewise.core.settings_toml import from_toml
+from edgewise.errors import ConfigError
 
 
 @dataclass(frozen=True)

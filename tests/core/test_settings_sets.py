@@ -10,9 +10,9 @@ from annotated_types import Gt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, dump
 from edgewise.core.settings_sets import apply_sets
+from edgewise.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from edgewise.core.errors import ConfigError
 from edgewise.data import Augment, AugmentSettings, Normalisation
 from edgewise.data.augment import crop_and_flip, cut_out
+from edgewise.errors import ConfigError
 from tests.data.helpers import NEUTRAL, numbered, splits_of
 
 

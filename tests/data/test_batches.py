@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.core.errors import DataError
 from edgewise.data import Augment, Batches, Normalisation, in_order
+from edgewise.errors import DataError
 from tests.data.helpers import NEUTRAL, numbered
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from edgewise.core.errors import DataError
 from edgewise.data.decode import open_image, read_header, read_pixels
 from edgewise.data.reading import read_headers, read_images, survey_images
 from edgewise.data.source import Part
 from edgewise.data.streamed import StreamedPixels
+from edgewise.errors import DataError
 
 
 def reopened(image: Image.Image, form: str = "PNG", **options: object) -> Image.Image:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import DataError
 from edgewise.data import DataSettings, Splits, load
+from edgewise.errors import DataError
 from tests.data.helpers import image, values, write_folder
 
 

@@ -13,8 +13,8 @@ import pytest
 from datasets import config as hub_config
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from edgewise.core.errors import DataError
 from edgewise.data import DataSettings, Splits, load
+from edgewise.errors import DataError
 from tests.data.helpers import encoded
 
 

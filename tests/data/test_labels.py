@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from edgewise.core.errors import DataError
 from edgewise.data import DataSettings, Splits, load
+from edgewise.errors import DataError
 from tests.data.helpers import encoded, rows, values, write_parquet
 
 NAN = float("nan")

@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from edgewise.core.errors import ConfigError, DataError
 from edgewise.core.streams import Streams
 from edgewise.data import (
     Augment,
@@ -22,6 +21,7 @@ from edgewise.data import (
     load,
 )
 from edgewise.data.split import cap, cut
+from edgewise.errors import ConfigError, DataError
 from tests.data.helpers import image, values, write_folder
 
 

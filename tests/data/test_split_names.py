@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgewise.core.errors import DataError
 from edgewise.data.split_names import choose_test, choose_train, role_of
+from edgewise.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from edgewise.core.errors import DataError
 from edgewise.data import Augment, Batches, DataSettings, Splits, in_order, load
 from edgewise.data.streamed import StreamedPixels
+from edgewise.errors import DataError
 from tests.data.helpers import encoded, write_parquet
 
 STREAM = "edgewise.data.residence.free_bytes"

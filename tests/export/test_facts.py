@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.core.errors import ExportError, RunError
+from edgewise.errors import ExportError, RunError
 from edgewise.export import NetworkFacts
 from edgewise.export.facts import from_metadata, to_metadata
 from edgewise.nn import NetworkSpec

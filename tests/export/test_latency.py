@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.export import Classifier, latency
 
 SEEN: list[Tensor] = []

@@ -121,7 +121,7 @@ def test_every_node_comes_after_what_it_reads() -> None:
 def test_a_missing_onnxruntime_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from edgewise.core.errors import ConfigError
+    from edgewise.errors import ConfigError
 
     check_measurable()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
-from edgewise.core.errors import ExportError
+from edgewise.errors import ExportError
 from edgewise.export import Classifier, export_onnx, latency, load_network, save_network
 from edgewise.export.onnx_file import check_onnx
 from edgewise.spaces import DARTS, NASNET, Cell, Edge, Genotype, published

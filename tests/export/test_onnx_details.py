@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import edgewise
-from edgewise.core.errors import ExportError
+from edgewise.errors import ExportError
 from edgewise.export import Classifier, NetworkFacts, export_onnx, onnx_file
 from edgewise.nn import Network
 from tests.export.conftest import images, make

@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from edgewise.core.errors import DataError, ExportError, RunError
+from edgewise.errors import DataError, ExportError, RunError
 from edgewise.export import Classifier, load_network, save_network
 from edgewise.spaces import published
 from tests.export.conftest import images, make

@@ -12,8 +12,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import edgewise
-from edgewise.core.errors import ExportError, RunError
 from edgewise.data import Normalisation
+from edgewise.errors import ExportError, RunError
 from edgewise.export import load_network, save_network
 from tests.export.conftest import images, make
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgewise.core.errors import NonFiniteError
+from edgewise.errors import NonFiniteError
 from edgewise.methods import ArchParameters, FirstOrder, Softmax, softmax_into_nodes
 from edgewise.methods.schedule import cosine
 from edgewise.nn import Supernet, SupernetSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.core.errors import NonFiniteError
+from edgewise.errors import NonFiniteError
 from edgewise.methods import ArchParameters, SkipLimit, Softmax, TopEdges, derive
 from edgewise.spaces import DARTS, NASNET, NB201, Edge, Genotype, validate
 from edgewise.spaces.nb201 import to_string

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.methods import (
     DARTS_V1,
     P_DARTS,

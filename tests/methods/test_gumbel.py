@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.core.errors import NonFiniteError
+from edgewise.errors import NonFiniteError
 from edgewise.methods import ArchParameters, GumbelHard, Moment
 from edgewise.nn import Supernet, SupernetSpec
 from edgewise.spaces import DARTS, CellSpace, Topology, space

@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 import torch
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, dump
+from edgewise.errors import ConfigError
 from edgewise.methods import (
     DARTS_V1,
     PC_DARTS,

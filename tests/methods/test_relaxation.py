@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.core.errors import NonFiniteError
+from edgewise.errors import NonFiniteError
 from edgewise.methods import ArchParameters, GumbelHard, Softmax
 from edgewise.spaces import DARTS
 from tests.methods.rows import stream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import plant
 
-TEXT = "tests/core/test_text.py::test_"
+TEXT = "tests/test_text.py::test_"
 SOURCES = "tests/pipeline/test_sources.py::test_"
 FAILURES = "tests/pipeline/test_failures.py::test_"
 AGAIN = FAILURES + "a_training_that_diverges_ends_no_other_and_is_trained_again_on_resume"

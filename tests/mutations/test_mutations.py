@@ -76,10 +76,10 @@ import subprocess
 import sys
 
 def test_the_mistake_is_made_here_and_in_a_child():
-    from edgewise.core.text import in_line
+    from edgewise.text import in_line
 
     assert in_line("a") == "planted"
-    code = "from edgewise.core.text import in_line; print(in_line('a'))"
+    code = "from edgewise.text import in_line; print(in_line('a'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "planted\\n"
 """

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edgewise.core.citations import CITATIONS
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn import (
     HAND_MADE,
     DropPath,

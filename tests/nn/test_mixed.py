@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn import MixedOperation, PartialChannelEdge, channel_shuffle
 from edgewise.nn.supernet import supernet_operation
 from edgewise.spaces import DARTS

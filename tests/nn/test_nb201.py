@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.errors import ConfigError, GenotypeError
+from edgewise.errors import ConfigError, GenotypeError
 from edgewise.methods import ArchParameters, Softmax
 from edgewise.nn import (
     AveragePool,

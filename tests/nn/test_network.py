@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from edgewise.core.errors import ConfigError, GenotypeError
+from edgewise.errors import ConfigError, GenotypeError
 from edgewise.nn import (
     AuxiliaryHead,
     DerivedCell,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.nn import OPERATIONS, MixedOperation, PartialChannelEdge, operation
 from edgewise.nn.supernet import supernet_operation
 from edgewise.spaces import SPACES

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.methods import ArchParameters, Softmax
 from edgewise.nn import Mixture, SearchCell, Supernet, SupernetSpec, reduction_layers
 from edgewise.nn.cell import CellPlace

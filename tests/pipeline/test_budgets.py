@@ -11,9 +11,9 @@ import pytest
 
 import edgewise
 from edgewise.budget import Budget, for_device
-from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.settings import to_toml
 from edgewise.data import Splits
+from edgewise.errors import ConfigError, RunError
 from edgewise.nn import count_params
 from edgewise.pipeline import resolve, resolve_explore, resume, start, start_explore
 from edgewise.pipeline.budgets import with_budget

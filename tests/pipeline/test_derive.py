@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 from edgewise.pipeline import start
 from edgewise.pipeline.derive import derive_epoch
 from edgewise.spaces import Genotype

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import RunError
 from edgewise.data import Augment, Splits
+from edgewise.errors import RunError
 from edgewise.pipeline import PhaseEstimate, duration, estimate, resolve, start
 from edgewise.spaces import published
 from tests.pipeline.small import ESTIMATE, RUN, SEED, SETS, Watch, assert_same_search, one_thread, options, small

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core.errors import ConfigError, DataError, DivergedError, NonFiniteError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
+from edgewise.errors import ConfigError, DataError, DivergedError, NonFiniteError, RunError
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.ending import noting_end
 from edgewise.search import SearchTask

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import RunError, ShortOfMemoryError
+from edgewise.errors import RunError, ShortOfMemoryError
 from edgewise.pipeline import PhaseEstimate, start
 from edgewise.pipeline.fit import MemoryEstimate, peak_of
 from tests.pipeline.small import ESTIMATE, RUN, Watch, child_environment, options, small

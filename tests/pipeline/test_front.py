@@ -11,8 +11,8 @@ import pytest
 
 import edgewise
 from edgewise.budget import Budget, for_device
-from edgewise.core.errors import ConfigError, NoFitError, RunError
 from edgewise.core.folder import RunFolder
+from edgewise.errors import ConfigError, NoFitError, RunError
 from edgewise.pipeline import front_rows, resume, start
 from edgewise.pipeline.budgets import names_of
 from edgewise.pipeline.candidates import Design

@@ -11,9 +11,9 @@ from typing import Annotated, Any, get_args, get_origin
 import pytest
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError, EdgewiseError
 from edgewise.core.settings_schema import fields_of
 from edgewise.data import load
+from edgewise.errors import ConfigError, EdgewiseError
 from edgewise.pipeline import Options, Settings, resolve
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.sizes import check_sizes

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgewise.core.errors import ShortOfMemoryError
+from edgewise.errors import ShortOfMemoryError
 from edgewise.pipeline import resume, start
 from edgewise.search.bilevel import BilevelSearch
 from tests.pipeline.small import assert_same_search, child_environment, one_thread, options, small

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.pipeline import comparing, resume, start
 from edgewise.pipeline.candidates import CandidateSettings, list_candidates
 from edgewise.pipeline.random_search import (

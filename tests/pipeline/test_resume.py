@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
+from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.phases import Context
 from tests.pipeline.small import (

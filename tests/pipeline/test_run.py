@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 import edgewise
-from edgewise.core.errors import RunError
 from edgewise.data import Splits
+from edgewise.errors import RunError
 from edgewise.export import load_network
 from edgewise.pipeline import summary_columns, summary_rows
 from edgewise.pipeline.networks import build_candidate, measure_size, network_spec

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core.errors import ConfigError, DataError
 from edgewise.data import SealedImages, Splits
+from edgewise.errors import ConfigError, DataError
 from edgewise.export import load_network
 from edgewise.pipeline import resume, start
 from edgewise.pipeline.candidates import CandidateSettings, Design, list_candidates

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
+from edgewise.errors import ConfigError
 from edgewise.methods import RECIPES, recipe
 from edgewise.pipeline import PRESETS, Settings, resolve
 from tests.pipeline.small import small

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from edgewise.budget import Budget, figures_of
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.export import Latency, Measured, export_onnx
 from edgewise.export.expected import stored_values
 from edgewise.nn import HAND_MADE, NetworkSpec, build_network, count_params, hand_made

@@ -11,7 +11,7 @@ import torch
 
 from edgewise.cli.main import app
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.methods import RECIPES, Diagnostics, Recipe, Stages
 from edgewise.pipeline import start
 from edgewise.pipeline.derive import derive_epoch

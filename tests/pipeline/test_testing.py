@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import DataError, RunError
+from edgewise.errors import DataError, RunError
 from edgewise.pipeline.testing import retest
 from tests.pipeline.small import one_thread, snapshot
 

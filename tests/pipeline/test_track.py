@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.track import Tracking
 from edgewise.pipeline.trackers import send_table

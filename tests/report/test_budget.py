@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 from edgewise.report import write_report
 from edgewise.report.budget import budget_figures, budget_sentences, budget_table
 from edgewise.report.record import read_record

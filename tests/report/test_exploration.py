@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 from edgewise.report import write_report
 from edgewise.spaces import random_genotype, space
 from edgewise.spaces.nb201 import from_string, to_string

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 from edgewise.report import write_report
 from edgewise.report.record import read_record
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 from edgewise.report import ranked, write_report
 from edgewise.report.record import read_record
 from edgewise.report.selection import selection_figures, selection_sentences, selection_table

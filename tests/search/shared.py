@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import RunError
 from edgewise.core.seeding import seeded
 from edgewise.core.streams import Streams
 from edgewise.data import Batch, Batches, Normalisation
+from edgewise.errors import RunError
 from edgewise.methods import (
     DARTS_V1,
     DARTS_V2,

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
-from edgewise.core.errors import NonFiniteError
 from edgewise.data import Images
+from edgewise.errors import NonFiniteError
 from edgewise.methods import (
     DARTS_V1,
     PC_DARTS,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError
 from edgewise.core.progress import shown_figures
+from edgewise.errors import ConfigError
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.truth import open_truth

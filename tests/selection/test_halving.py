@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.selection import Halving
 
 

@@ -11,8 +11,8 @@ import pytest
 from torch import Tensor, nn
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import DivergedError
 from edgewise.data import Images, Splits
+from edgewise.errors import DivergedError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath
 from edgewise.selection import Entrant, Halving, SelectionTask

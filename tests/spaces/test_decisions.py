@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import ConfigError, GenotypeError
+from edgewise.errors import ConfigError, GenotypeError
 from edgewise.spaces import (
     DARTS,
     SPACES,

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces import PUBLISHED, Cell, Edge, Genotype, describe_cell, published
 from tests.spaces.strategies import genotypes, steady
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces import NB201, Edge, Genotype, published, validate
 from edgewise.spaces.nb201 import all_genotypes, from_string, to_string
 

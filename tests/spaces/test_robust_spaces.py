@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces import DARTS, Cell, CellSpace, Edge, Genotype, Topology, random_genotype, space, validate
 from edgewise.spaces.validation import cell_faults
 from tests.spaces.strategies import steady

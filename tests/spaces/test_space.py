@@ -8,7 +8,7 @@ from itertools import combinations, product
 
 import pytest
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.spaces import AMOEBA, DARTS, NASNET, NB201, SPACES, CellSpace, Topology, space
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.spaces import DARTS, NB201, Cell, Edge, Topology
 from tests.spaces.strategies import steady, topologies
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces import Cell, Edge, Genotype, published, validate
 from tests.spaces.strategies import genotypes, steady
 

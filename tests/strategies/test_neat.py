@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.spaces import SPACES, Genotype, validate
 from edgewise.spaces.nb201 import from_string, to_string
 from edgewise.strategies import Neat, NeatSettings

@@ -12,7 +12,7 @@ import torch
 
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.core.citations import CITATIONS
-from edgewise.core.errors import ConfigError, NonFiniteError
+from edgewise.errors import ConfigError, NonFiniteError
 from edgewise.spaces import SPACES, Genotype, validate
 from edgewise.strategies import (
     SOURCES,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.interrupt import Interrupted
+from edgewise.errors import ConfigError, RunError
 from edgewise.nn.native import Build
 from edgewise.study import Study, StudyOptions, conduct, read_study
 from edgewise.study.conduct import _threads

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.selection import Halving
 from edgewise.study import make_cells, plan_runs
 from tests.study.factory import spec

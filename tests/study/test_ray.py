@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.errors import ConfigError, RunError
+from edgewise.errors import ConfigError, RunError
 from edgewise.study import StudyOptions, conduct
 from edgewise.study.on_ray import RayTasks, connect
 from edgewise.study.spec import spec_from_table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.pipeline import resolve
 from edgewise.study import make_cells, plan_runs
 from edgewise.study.shipped import find_spec, shipped_names

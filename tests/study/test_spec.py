@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
+from edgewise.errors import ConfigError
 from edgewise.study import StudySpec, read_spec
 from edgewise.study.spec import spec_from_table
 from tests.study.factory import spec, table

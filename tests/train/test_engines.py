@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build
+from edgewise.errors import ConfigError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath, SeparableConv
 from edgewise.nn.native import library

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.core.compute import Compute
-from edgewise.core.errors import DivergedError, NonFiniteError
 from edgewise.core.seeding import seeded
 from edgewise.data import Augment, Images, Splits
+from edgewise.errors import DivergedError, NonFiniteError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath, Network, NetworkSpec
 from edgewise.spaces import Cell, Genotype

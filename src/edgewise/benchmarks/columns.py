@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 Dataset = Literal["cifar10", "cifar100", "imagenet16"]
 Split = Literal["valid", "test"]

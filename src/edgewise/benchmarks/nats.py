@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.benchmarks.columns import ACCURACIES, Dataset, parts_of
-from edgewise.core.errors import DataError
+from edgewise.errors import DataError
 
 PREFIX = "NATS-tss"
 _NAMES: dict[Dataset, str] = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16": "ImageNet16-120"}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgewise.benchmarks.columns import ACCURACIES, REQUIRED, WHOLE
-from edgewise.core.errors import DataError, GenotypeError
+from edgewise.errors import DataError, GenotypeError
 from edgewise.spaces.nb201 import from_string
 from edgewise.spaces.space import NB201
 

@@ -11,7 +11,7 @@ import numpy as np
 from edgewise.benchmarks.columns import ACCURACIES, checked_column
 from edgewise.benchmarks.nats import is_nats, nats_cells
 from edgewise.benchmarks.reading import checked, read_cells
-from edgewise.core.errors import DataError, GenotypeError
+from edgewise.errors import DataError, GenotypeError
 from edgewise.spaces import Genotype
 from edgewise.spaces.nb201 import from_string, to_string
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgewise.budget.amounts import Bytes, Count, Milliseconds, show_figure, show_limits
 from edgewise.budget.devices import Device, find_device
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 EXACT = ("params", "macs", "ram")
 """Figures that follow from a network without running it."""

@@ -8,10 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from edgewise.budget.amounts import Bytes, Count, show_bytes
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import build
 from edgewise.core.settings_schema import nearest
 from edgewise.core.settings_toml import from_toml
+from edgewise.errors import ConfigError
 
 
 @dataclass(frozen=True)

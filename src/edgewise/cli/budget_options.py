@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from edgewise.cli.options import with_setting
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 BUDGET = "Budget: what the network may need"
 

@@ -10,8 +10,8 @@ import typer
 from edgewise.cli import options as opt
 from edgewise.cli.budget_options import takes_budget, with_limits
 from edgewise.cli.folders import run_folder
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_WORKERS
+from edgewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgewise.core.progress import Progress

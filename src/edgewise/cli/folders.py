@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from edgewise.core.errors import RunError
 from edgewise.core.launch import launched
 from edgewise.core.limits import MOST_TIMES
+from edgewise.errors import RunError
 
 _LONGEST = 120
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import options as opt
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 CHECK_EXAMPLES = """Examples:
 

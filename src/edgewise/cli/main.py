@@ -11,10 +11,10 @@ import typer
 
 from edgewise.cli import benchmark, examples, explore, lists, runs, saved, sizes, study
 from edgewise.cli.options import SpacesInHelp
-from edgewise.core.errors import ConfigError, EdgewiseError
 from edgewise.core.interrupt import Interrupted, listen_early
 from edgewise.core.launch import fell_apart, launched
-from edgewise.core.text import printable
+from edgewise.errors import ConfigError, EdgewiseError
+from edgewise.text import printable
 
 # What several processes can share; every other command is one process's work.
 TOGETHER = ("run", "search", "select", "train")

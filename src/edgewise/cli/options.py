@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 SEARCHABLE = "See `edgewise spaces ls`."
 

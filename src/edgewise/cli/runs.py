@@ -11,7 +11,7 @@ import typer
 from edgewise.cli import options as opt
 from edgewise.cli.budget_options import takes_budget, with_limits
 from edgewise.cli.folders import run_folder
-from edgewise.core.errors import ConfigError, DivergedError
+from edgewise.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ import typer
 
 from edgewise.cli import options as opt
 from edgewise.cli.budget_options import takes_budget
-from edgewise.core.errors import RunError
-from edgewise.core.text import in_line, printable
+from edgewise.errors import RunError
+from edgewise.text import in_line, printable
 
 DERIVE_EXAMPLES = """Examples:
 

@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import options as opt
 from edgewise.cli.budget_options import takes_budget
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 FIT_EXAMPLES = """Examples:
 
@@ -84,7 +84,7 @@ def list_devices(
 ) -> None:
     """List the devices that --for knows, and what a network may need there."""
     from edgewise.budget import devices, show_bytes, show_count
-    from edgewise.core.text import in_line
+    from edgewise.text import in_line
 
     for name, device in devices(file).items():
         limits = device.limits

@@ -9,8 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from edgewise.cli import options as opt
-from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.limits import MOST_TIMES, MOST_WORKERS
+from edgewise.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from edgewise.study import Study, StudySpec

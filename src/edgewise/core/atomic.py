@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 
 LEFTOVERS = ".*.tmp"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

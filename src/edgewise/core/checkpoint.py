@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core.atomic import write_bytes
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 
 _PLAIN = (bool, int, float, str, type(None))
 

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgewise.core.compiling import compile_fault
-from edgewise.core.errors import ConfigError
 from edgewise.core.launch import handlers, joined, launched, own_device
+from edgewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any
 
 from edgewise.core import atomic, checkpoint, run_shapes
-from edgewise.core.errors import RunError
 from edgewise.core.lock import FolderLock
 from edgewise.core.records import Records, encode
 from edgewise.core.settings import merge
+from edgewise.errors import RunError
 
 FORMAT = "edgewise.run/1"
 RECIPE = "recipe.toml"

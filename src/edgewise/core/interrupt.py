@@ -8,7 +8,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Protocol
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 
 
 class Interrupted(RunError):

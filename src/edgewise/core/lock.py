@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from edgewise.core.errors import RunError
+from edgewise.errors import RunError
 
 try:
     import fcntl

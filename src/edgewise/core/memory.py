@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgewise.core.errors import ShortOfMemoryError
+from edgewise.errors import ShortOfMemoryError
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edgewise.core.errors import ConfigError, EdgewiseError, RunError
+from edgewise.errors import ConfigError, EdgewiseError, RunError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 from edgewise.core.launch import launched
-from edgewise.core.text import in_line, printable
+from edgewise.text import in_line, printable
 
 Figures = Mapping[str, float | None] | Callable[[], Mapping[str, float | None]]
 """Loss, accuracy (0..1) and the like; a callable is asked only when drawn, so that it may wait for a device."""

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgewise.core.progress import Figures, Pace, Phase, duration, shown_figures
-from edgewise.core.text import in_line, printable
+from edgewise.text import in_line, printable
 
 _REDRAW = 0.1
 """Seconds between two drawings."""

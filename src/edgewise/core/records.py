@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core.atomic import failed, write_bytes
-from edgewise.core.errors import NonFiniteError, RunError
-from edgewise.core.text import readable
+from edgewise.errors import NonFiniteError, RunError
+from edgewise.text import readable
 
 
 def encode(value: Any, where: str, indent: int | None = None) -> str:

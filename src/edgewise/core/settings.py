@@ -20,7 +20,6 @@ from functools import cache
 from os import PathLike, fspath
 from typing import Annotated, Any, TypeVar, get_origin
 
-from edgewise.core.errors import ConfigError, EdgewiseError
 from edgewise.core.settings_schema import (
     ABSENT,
     FieldShape,
@@ -31,6 +30,7 @@ from edgewise.core.settings_schema import (
     nearest,
     shown,
 )
+from edgewise.errors import ConfigError, EdgewiseError
 
 T = TypeVar("T")
 _FAILED: Any = object()

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.settings import part_for, raise_all, value_problems
 from edgewise.core.settings_schema import FieldShape, fields_of, known_paths, nearest, shown
+from edgewise.errors import ConfigError
 
 
 def apply_sets(data: Mapping[str, Any], cls: type, sets: Sequence[str]) -> dict[str, Any]:

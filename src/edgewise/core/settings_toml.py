@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 
 def from_toml(source: Path | str) -> dict[str, Any]:

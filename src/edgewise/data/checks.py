@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from edgewise.core.errors import DataError
 from edgewise.data.source import Part, Source
+from edgewise.errors import DataError
 
 _SHOWN = 5
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edgewise.core.errors import DataError
 from edgewise.data.labels import described, is_convertible, is_plain
+from edgewise.errors import DataError
 
 _IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 _LABEL_NAMES = ("label", "fine_label", "labels", "class", "target", "category")

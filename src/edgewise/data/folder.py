@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from edgewise.core.errors import DataError
 from edgewise.data.decode import open_image
 from edgewise.data.layout import (
     find_layout,
@@ -22,6 +21,7 @@ from edgewise.data.layout import (
     unwrapped,
 )
 from edgewise.data.source import Part, Source
+from edgewise.errors import DataError
 
 _LAYOUT = "expected train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg alone"
 _SHOWN = 5

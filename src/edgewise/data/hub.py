@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from edgewise.core.errors import DataError
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
 from edgewise.data.tables import table_source
+from edgewise.errors import DataError
 
 LOG = logging.getLogger("edgewise.data")
 SHORT_NAMES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgewise.core.errors import DataError
+from edgewise.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgewise.core.errors import ConfigError, DataError
 from edgewise.core.settings import build, dump
 from edgewise.core.streams import Streams
-from edgewise.core.text import readable
 from edgewise.data.checks import check_classes, check_counts, drop_unused
 from edgewise.data.decode import Format, Header
 from edgewise.data.images import Images, SealedImages, Splits, fingerprint
@@ -23,6 +21,8 @@ from edgewise.data.residence import read_part, stream_part, streams
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part, Source
 from edgewise.data.split import cap, cut
+from edgewise.errors import ConfigError, DataError
+from edgewise.text import readable
 
 SMALL = 64
 LARGE = 224

@@ -9,14 +9,14 @@ import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from edgewise.core.errors import DataError
-from edgewise.core.text import readable
 from edgewise.data.digits import digits_source
 from edgewise.data.folder import folder_source
 from edgewise.data.hub import SHORT_NAMES, hub_source
 from edgewise.data.parquet import parquet_source
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
+from edgewise.errors import DataError
+from edgewise.text import readable
 
 _HUB_NAME = re.compile(r"^\w[\w.-]*/\w[\w.-]*(:[\w.-]+)?$")
 _URI = "file://"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from edgewise.core.errors import DataError
+from edgewise.errors import DataError
 
 Role = Literal["train", "test", "validation"]
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from edgewise.core.errors import DataError
 from edgewise.data.columns import find_columns
 from edgewise.data.decode import open_image
 from edgewise.data.labels import note_on, read_labels
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part, Source
 from edgewise.data.split_names import choose_test, choose_train, role_of
+from edgewise.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa

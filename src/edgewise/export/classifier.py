@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.errors import DataError
+from edgewise.errors import DataError
 from edgewise.export.facts import NetworkFacts
 from edgewise.spaces.genotype import Genotype
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from edgewise.budget import show_bytes, show_count
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.export.latency import Latency, percentiles
 from edgewise.export.onnx_file import convert, label, session_of
 from edgewise.nn.fit import measure_figures

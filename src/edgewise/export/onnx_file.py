@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.core.atomic import write_bytes
-from edgewise.core.errors import ExportError
+from edgewise.errors import ExportError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, to_metadata
 from edgewise.export.node_order import order_nodes

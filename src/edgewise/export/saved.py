@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from edgewise.core import folder as files
 from edgewise.core.atomic import write_bytes
-from edgewise.core.errors import EdgewiseError, RunError
-from edgewise.core.text import readable
+from edgewise.errors import EdgewiseError, RunError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, from_metadata, to_metadata
 from edgewise.export.weights import empty_network, fill, inference_weights, misfits
 from edgewise.spaces.genotype import Genotype
+from edgewise.text import readable
 
 
 def save_network(path: Path | str, network: nn.Module, facts: NetworkFacts) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.errors import ExportError
+from edgewise.errors import ExportError
 from edgewise.export.facts import NetworkFacts
 from edgewise.nn.build import AnyNetwork, build_design
 from edgewise.nn.network import NetworkSpec

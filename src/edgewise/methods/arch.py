@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.errors import NonFiniteError
+from edgewise.errors import NonFiniteError
 from edgewise.methods.relaxation import Relaxation
 from edgewise.methods.schedule import START, Moment
 from edgewise.nn.mixture import Mixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.methods.derivation import SkipLimit
 from edgewise.methods.gumbel import GumbelHard
 from edgewise.methods.hessian_stop import Adaptation, HessianStop

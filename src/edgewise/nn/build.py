@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn.edges import Kept
 from edgewise.nn.hand_made import hand_made
 from edgewise.nn.nb201 import NB201Network, NB201Supernet

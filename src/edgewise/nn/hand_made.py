@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn.inverted_residual import InvertedResidualNetwork
 from edgewise.nn.network import NetworkSpec
 from edgewise.nn.residual import ResidualNetwork

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn.hooks import OperationHook
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn.changes import draw_changes
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes

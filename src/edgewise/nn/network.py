@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn.auxiliary import AuxiliaryHead
 from edgewise.nn.cell import DerivedCell, plan_cells, reduction_layers
 from edgewise.nn.drop_path import DropPath

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.nn.factorized import FactorizedReduction, Pointwise
 from edgewise.nn.noise import Noise
 from edgewise.nn.on_engine import AveragePool, PointwiseConv, SeparableConv

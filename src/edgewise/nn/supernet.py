@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
 from edgewise.nn.changes import draw_changes
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges

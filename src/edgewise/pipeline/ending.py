@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from edgewise.core.errors import EdgewiseError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
+from edgewise.errors import EdgewiseError
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from typing import Any
 from edgewise.benchmarks import Table
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.progress import Phase, Progress, SilentProgress
 from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
+from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.explore_settings import TABLE, ExploreSettings
 from edgewise.pipeline.run import Options

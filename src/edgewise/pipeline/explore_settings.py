@@ -12,11 +12,11 @@ from annotated_types import Gt, Lt
 from edgewise.benchmarks import ACCURACIES, column
 from edgewise.budget import Budget
 from edgewise.core.citations import CITATIONS
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_EPOCHS, Queries
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_sets import apply_sets
 from edgewise.data import AugmentSettings, DataSettings, as_text
+from edgewise.errors import ConfigError
 from edgewise.methods.recipe import TrainSettings
 from edgewise.pipeline.budgets import stated_budget, with_budget
 from edgewise.pipeline.presets import PRESETS

@@ -9,12 +9,12 @@ from typing import Any
 
 from edgewise.budget import FIGURES, TITLES, Budget, figures_of, show_used
 from edgewise.core import folder as files
-from edgewise.core.errors import ConfigError
 from edgewise.core.folder import RunFolder
 from edgewise.core.settings import build
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import DataSettings, load
+from edgewise.errors import ConfigError
 from edgewise.nn import HAND_MADE, NetworkSpec, choose_stem
 from edgewise.nn.hand_made import ALIASES
 from edgewise.pipeline.budgets import with_budget

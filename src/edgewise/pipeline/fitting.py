@@ -9,7 +9,7 @@ from typing import Any
 
 from edgewise.budget import TITLES, Budget, figures_of, show_limits, show_used
 from edgewise.core import folder as files
-from edgewise.core.errors import ConfigError, NoFitError
+from edgewise.errors import ConfigError, NoFitError
 from edgewise.export import measure_file
 from edgewise.nn import HAND_MADE
 from edgewise.pipeline.context import Context

@@ -9,10 +9,10 @@ from typing import Any
 
 from edgewise.budget import FIGURES, figures_of
 from edgewise.core import folder as files
-from edgewise.core.errors import NoFitError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.settings import to_toml
 from edgewise.data import DataSettings
+from edgewise.errors import NoFitError, RunError
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.facts import ENDS, part_facts

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgewise.core.compute import Precision
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_SEED
 from edgewise.core.settings_schema import shown
+from edgewise.errors import ConfigError
 from edgewise.pipeline.track import check_tracker
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from safetensors.torch import save
 
 from edgewise.core import folder as files
-from edgewise.core.errors import DivergedError, RunError
 from edgewise.core.provenance import now
+from edgewise.errors import DivergedError, RunError
 from edgewise.export import export_onnx, load_network, save_network
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import fit, measure

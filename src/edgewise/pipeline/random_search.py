@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgewise.core import folder as files
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_CANDIDATES
 from edgewise.core.streams import Streams
+from edgewise.errors import ConfigError
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import sizing_of

@@ -11,7 +11,6 @@ import torch
 
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.follower import SharedStop
 from edgewise.core.interrupt import StopRequest
@@ -23,6 +22,7 @@ from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, DataSettings, Splits, load
+from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.ending import noting_end

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgewise.budget import Budget
 from edgewise.core import folder as files
-from edgewise.core.errors import ConfigError, NoFitError
+from edgewise.errors import ConfigError, NoFitError
 from edgewise.pipeline.candidates import Design, list_candidates
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import note_found_limit, sizing_of

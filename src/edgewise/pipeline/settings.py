@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from edgewise.budget import Budget
 from edgewise.core.citations import CITATIONS, CUTOUT
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import Few
 from edgewise.core.settings import build, dump, merge
 from edgewise.core.settings_schema import nearest
 from edgewise.core.settings_sets import apply_sets
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings, as_text
+from edgewise.errors import ConfigError
 from edgewise.methods import PartialChannels, Recipe, SearchSettings, WarmUp, citations, recipe
 from edgewise.nn import HAND_MADE
 from edgewise.pipeline.budgets import names_of, stated_budget, with_budget

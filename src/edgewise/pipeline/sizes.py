@@ -9,9 +9,9 @@ import torch
 
 from edgewise.budget import EXACT
 from edgewise.core.compute import Compute
-from edgewise.core.errors import ConfigError, GenotypeError
 from edgewise.core.memory import free_bytes
 from edgewise.data import Splits
+from edgewise.errors import ConfigError, GenotypeError
 from edgewise.nn import HAND_MADE, StemName, SupernetSpec, build_network, build_supernet, count_params
 from edgewise.pipeline.estimate import typical_genotype
 from edgewise.pipeline.networks import network_spec

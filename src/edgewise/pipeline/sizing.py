@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from edgewise.budget import FIGURES, MEASURED, Budget, show_figure, show_limits
-from edgewise.core.errors import ConfigError
 from edgewise.core.seeding import seeded
 from edgewise.data import Splits
+from edgewise.errors import ConfigError
 from edgewise.export import Expected, Measured, for_inference, measure_export, to_metadata
 from edgewise.methods import Recipe
 from edgewise.nn import NetworkSpec, StemName, residual_network_of_size

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.errors import RunError
 from edgewise.data import DataSettings, absolute_path
+from edgewise.errors import RunError
 
 _HUB = "Hugging Face hub"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
-from edgewise.core.errors import DataError
 from edgewise.core.folder import RunFolder
 from edgewise.core.settings import build
 from edgewise.core.settings_toml import from_toml
 from edgewise.data import Normalisation, as_text, load
+from edgewise.errors import DataError
 from edgewise.export import load_network
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sources import source_of_run

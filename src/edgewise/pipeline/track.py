@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgewise.core import folder as files
-from edgewise.core.errors import ConfigError
 from edgewise.core.folder import RunFolder
 from edgewise.core.progress import Progress
 from edgewise.core.settings import dump
+from edgewise.errors import ConfigError
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 from edgewise.pipeline.trackers import open_tracker, send_epoch, send_picture, send_settings, send_table

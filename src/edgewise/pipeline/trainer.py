@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from edgewise.core.compute import Compute, Precision
-from edgewise.core.errors import ConfigError, NonFiniteError, RunError
 from edgewise.core.settings import build, dump
 from edgewise.data import Augment, Splits, load
+from edgewise.errors import ConfigError, NonFiniteError, RunError
 from edgewise.methods import Recipe
 from edgewise.nn import choose_stem
 from edgewise.pipeline.explore_settings import ExploreSettings

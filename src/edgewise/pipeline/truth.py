@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edgewise.benchmarks import Table, Truth, dataset_of
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.pipeline.settings import Settings
 from edgewise.spaces import Genotype
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core import folder
-from edgewise.core.errors import GenotypeError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.records import non_finite
-from edgewise.core.text import in_line
+from edgewise.errors import GenotypeError, RunError
 from edgewise.spaces import Genotype
+from edgewise.text import in_line
 
 EXPLORE = "explore"
 SELECT, RANDOM_SEARCH = "select", "random-search"

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, Le
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import Epochs, Times
+from edgewise.errors import ConfigError
 
 Figure = Literal["loss", "accuracy"]
 

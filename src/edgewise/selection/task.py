@@ -10,8 +10,8 @@ from typing import Any
 from torch import nn
 
 from edgewise.core.compute import Compute
-from edgewise.core.errors import DivergedError
 from edgewise.data import Augment, Splits
+from edgewise.errors import DivergedError
 from edgewise.methods import TrainSettings
 from edgewise.selection.halving import Halving
 from edgewise.train import TrainTask, evaluate

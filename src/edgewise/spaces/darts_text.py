@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces.genotype import Cell, Edge, Genotype
 from edgewise.spaces.space import SPACES, CellSpace
 from edgewise.spaces.validation import cell_faults

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from edgewise.core.errors import ConfigError, GenotypeError
+from edgewise.errors import ConfigError, GenotypeError
 from edgewise.spaces.genotype import Cell, Edge, Genotype
 from edgewise.spaces.space import SPACES, CellSpace
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 
 # Of one genotype: the longest published one has 700 letters and brackets within brackets three deep.
 LONGEST, DEEPEST = 20_000, 12

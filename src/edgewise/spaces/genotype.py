@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 
 FORMAT = "edgewise.genotype/1"
 NONE = "none"

@@ -6,7 +6,7 @@ import os.path
 import re
 from pathlib import Path
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces import darts_text, found_text, nb201
 from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.published import PUBLISHED

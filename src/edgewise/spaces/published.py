@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces.genotype import Cell, Genotype
 from edgewise.spaces.nb201 import from_string
 

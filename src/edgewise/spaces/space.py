@@ -8,7 +8,7 @@ from itertools import combinations
 from math import comb, prod
 from typing import Literal
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.spaces.topology import Topology
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 
 Direction = Literal["in", "out"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
-from edgewise.core.errors import GenotypeError
+from edgewise.errors import GenotypeError
 from edgewise.spaces.genotype import FORMAT, Cell, Edge, Genotype
 from edgewise.spaces.space import SPACES, CellSpace
 

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import Times
+from edgewise.errors import ConfigError
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import choices_of, genotype_of, neighbour, random_choices
 from edgewise.strategies.strategy import Asked, load_stream, own_stream, stream_state

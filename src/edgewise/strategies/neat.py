@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import choices_of, genotype_of
 from edgewise.strategies.neat_genome import Body, Genome, cross, distance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgewise.core.errors import ConfigError
+from edgewise.errors import ConfigError
 from edgewise.spaces import CellSpace
 from edgewise.strategies.controller_settings import NasnetSettings, ReinforceSettings
 from edgewise.strategies.evolution import Evolution, EvolutionSettings

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from edgewise.core.compute import Compute, Precision
-from edgewise.core.errors import EdgewiseError
 from edgewise.core.folder import GENOTYPE
 from edgewise.core.interrupt import Interrupted
 from edgewise.core.progress import Progress, SilentProgress
+from edgewise.errors import EdgewiseError
 from edgewise.pipeline.phases import wanted_phases
 from edgewise.pipeline.speed import kernel_notes, wants_kernels
 from edgewise.study.board import Sheet, make_board

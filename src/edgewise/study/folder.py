@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core import atomic
-from edgewise.core.errors import RunError
 from edgewise.core.folder import RUN
 from edgewise.core.lock import FolderLock
 from edgewise.core.provenance import git_state, now, versions
 from edgewise.core.settings import build, to_toml
 from edgewise.core.settings_toml import from_toml
-from edgewise.core.text import readable
+from edgewise.errors import RunError
 from edgewise.study.plan import PlannedRun
 from edgewise.study.spec import StudySpec
+from edgewise.text import readable
 
 FORMAT = "edgewise.study/1"
 SPEC = "study.toml"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgewise.core.errors import ConfigError, RunError
 from edgewise.core.folder import RUN
 from edgewise.core.interrupt import StopRequest
+from edgewise.errors import ConfigError, RunError
 from edgewise.study.local import POLL, Begin, End
 from edgewise.study.work import Job, Outcome, carry_out
 

@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from edgewise.core.citations import THESIS
 from edgewise.core.settings import to_toml
-from edgewise.core.text import visible
 from edgewise.report.assets import asset, plotly
 from edgewise.report.figures import rounded
 from edgewise.study.conduct import Study
 from edgewise.study.results import Results
 from edgewise.study.tables import Tables, name_of
+from edgewise.text import visible
 
 COLOURS = 8
 LONGEST = 48

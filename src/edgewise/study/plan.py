@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgewise.core.errors import ConfigError
 from edgewise.core.limits import MOST_RUNS
 from edgewise.core.settings import raise_all, to_toml
+from edgewise.errors import ConfigError
 from edgewise.pipeline import Settings, resolve
 from edgewise.study.spec import GridValue, StudySpec, Variant
 

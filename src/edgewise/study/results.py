@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core import folder as files
-from edgewise.core.errors import RunError
 from edgewise.core.folder import RunFolder
+from edgewise.errors import RunError
 from edgewise.study.plan import Cell, PlannedRun
 from edgewise.study.state import RunState
 from edgewise.study.statistics import PairedTest, Spread, holm, paired_test, spread

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgewise.core import folder as files
-from edgewise.core.errors import EdgewiseError, RunError
 from edgewise.core.folder import RunFolder
 from edgewise.core.settings import build, dump, to_toml
 from edgewise.core.settings_sets import apply_sets
+from edgewise.errors import EdgewiseError, RunError
 from edgewise.study.plan import PlannedRun
 
 Status = Literal["waiting", "finished", "stopped", "failed", "broken", "running"]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edgewise.core.text import in_line
+from edgewise.text import in_line
 
 
 @dataclass(frozen=True)

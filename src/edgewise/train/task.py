@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from edgewise.core.compute import Compute, restore_optimizer
-from edgewise.core.errors import DivergedError
 from edgewise.core.memory import explaining_memory
 from edgewise.core.optimiser import sgd
 from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Images, Splits
+from edgewise.errors import DivergedError
 from edgewise.methods import TrainSettings
 from edgewise.methods.schedule import cosine
 from edgewise.nn import DropPath, synchronise, use_engine

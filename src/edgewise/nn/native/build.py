@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from edgewise.core.errors import EdgewiseError
+from edgewise.errors import EdgewiseError
 from edgewise.nn.native.store import UnfitError, load_kept, load_new, places, prepare
 
 LOG = logging.getLogger(__name__)

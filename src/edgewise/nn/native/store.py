@@ -10,7 +10,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from edgewise.core.errors import EdgewiseError
+from edgewise.errors import EdgewiseError
 
 ENTRY = "weighted_sum_f32"
 """A function that every library of kernels has."""

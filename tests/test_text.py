@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.errors import ConfigError
-from edgewise.core.text import LONGEST_LINE, LONGEST_WORD, in_line, printable, readable, visible
+from edgewise.errors import ConfigError
+from edgewise.text import LONGEST_LINE, LONGEST_WORD, in_line, printable, readable, visible
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgewise.core.text import printable
+from edgewise.text import printable
 
 
 class EdgewiseError(Exception):
