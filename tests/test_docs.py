@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 
 from edgewise.cli.main import app
-from edgewise.core.settings import dump
+from edgewise.config.build import dump
 from edgewise.methods import RECIPES
 from edgewise.pipeline import resolve, resolve_explore
 

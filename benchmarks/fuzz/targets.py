@@ -19,10 +19,10 @@ from PIL import Image
 
 from benchmarks.fuzz.mutate import NUMBERS, WORDS, damage_bytes, damage_text
 from edgewise.benchmarks import ACCURACIES, Table
+from edgewise.config.build import to_toml
+from edgewise.config.schema import known_paths
+from edgewise.config.toml import from_toml
 from edgewise.core.checkpoint import load_checkpoint
-from edgewise.core.settings import to_toml
-from edgewise.core.settings_schema import known_paths
-from edgewise.core.settings_toml import from_toml
 from edgewise.data import DataSettings, load
 from edgewise.errors import RunError
 from edgewise.export import load_network

@@ -1,4 +1,4 @@
-from .core.errors import EdgewiseError as EdgewiseError
+from .errors import EdgewiseError as EdgewiseError
 from .export import Classifier as Classifier
 from .methods import RECIPES as RECIPES
 from .methods import Projection as Projection

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.budget import Budget, read_bytes, read_count, read_milliseconds, show_bytes, show_count, show_figure
-from edgewise.core.settings import build
+from edgewise.config.build import build
 from edgewise.errors import ConfigError
 
 

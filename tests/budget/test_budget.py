@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from edgewise.budget import FIGURES, Budget, devices, find_device, for_device
-from edgewise.core.settings import build, dump, to_toml
-from edgewise.core.settings_toml import from_toml
+from edgewise.config.build import build, dump, to_toml
+from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError
 
 BOARD = """

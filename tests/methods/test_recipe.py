@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 import torch
 
-from edgewise.core.settings import build, dump
+from edgewise.config.build import build, dump
 from edgewise.errors import ConfigError
 from edgewise.methods import (
     DARTS_V1,

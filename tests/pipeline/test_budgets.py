@@ -11,7 +11,7 @@ import pytest
 
 import edgewise
 from edgewise.budget import Budget, for_device
-from edgewise.core.settings import to_toml
+from edgewise.config.build import to_toml
 from edgewise.data import Splits
 from edgewise.errors import ConfigError, RunError
 from edgewise.nn import count_params

@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
+from edgewise.config.schema import fields_of
 from edgewise.core.compute import Compute
-from edgewise.core.settings_schema import fields_of
 from edgewise.data import load
 from edgewise.errors import ConfigError, EdgewiseError
 from edgewise.pipeline import Options, Settings, resolve

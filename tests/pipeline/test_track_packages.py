@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgewise.config.build import dump
 from edgewise.core.interrupt import Interrupted
-from edgewise.core.settings import dump
 from edgewise.pipeline import Options, resume, start, summary_columns, summary_rows
 from edgewise.report.paint import paint_cells
 from edgewise.spaces import cell_name

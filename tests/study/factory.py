@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from edgewise.config.build import to_toml
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
 from edgewise.core.progress import Progress
-from edgewise.core.settings import to_toml
 from edgewise.pipeline import Options, RunResult, Settings
 from edgewise.pipeline.ending import noting_end
 from edgewise.spaces import Genotype, random_genotype, space

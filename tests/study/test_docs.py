@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgewise.core.settings_toml import from_toml
+from edgewise.config.toml import from_toml
 from edgewise.study import make_cells
 from edgewise.study.spec import spec_from_table
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.settings import build, to_toml
-from edgewise.core.settings_toml import from_toml
+from edgewise.config.build import build, to_toml
+from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError
 from edgewise.study import StudySpec, read_spec
 from edgewise.study.spec import spec_from_table

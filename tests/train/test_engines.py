@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from edgewise.config.build import build
 from edgewise.core.compute import Compute
-from edgewise.core.settings import build
 from edgewise.errors import ConfigError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath, SeparableConv

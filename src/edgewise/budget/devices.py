@@ -8,9 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from edgewise.budget.amounts import Bytes, Count, show_bytes
-from edgewise.core.settings import build
-from edgewise.core.settings_schema import nearest
-from edgewise.core.settings_toml import from_toml
+from edgewise.config.build import build
+from edgewise.config.schema import nearest
+from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError
 
 

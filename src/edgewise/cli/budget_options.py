@@ -140,7 +140,7 @@ def _toml(value: Any) -> str:
 def _check_limits(option: str, parts: list[Any], *, several: bool) -> None:
     """Raises ConfigError, with the option's name, for what is no limit."""
     from edgewise.budget import Budget
-    from edgewise.core.settings import build
+    from edgewise.config.build import build
 
     name, setting = f"--{option.replace('_', '-')}", BUDGET_OPTIONS[option][0]
     thousands = re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", ",".join(map(str, parts)))

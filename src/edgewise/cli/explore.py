@@ -10,7 +10,7 @@ import typer
 from edgewise.cli import options as opt
 from edgewise.cli.budget_options import takes_budget, with_limits
 from edgewise.cli.folders import run_folder
-from edgewise.core.limits import MOST_WORKERS
+from edgewise.config.limits import MOST_WORKERS
 from edgewise.errors import ConfigError
 
 if TYPE_CHECKING:

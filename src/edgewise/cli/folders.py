@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from edgewise.config.limits import MOST_TIMES
 from edgewise.core.launch import launched
-from edgewise.core.limits import MOST_TIMES
 from edgewise.errors import RunError
 
 _LONGEST = 120

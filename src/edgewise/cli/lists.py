@@ -74,7 +74,7 @@ def terminal_width() -> int | None:
 
 def show_recipe(name: NameArgument, preset: opt.Preset = None, sets: opt.Sets = None) -> None:
     """Print every setting of a recipe as TOML, ready to be edited."""
-    from edgewise.core.settings import to_toml
+    from edgewise.config.build import to_toml
     from edgewise.pipeline import resolve
 
     settings = resolve(name, preset=None if preset is None else preset.value, sets=sets or [])

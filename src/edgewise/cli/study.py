@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgewise.cli import options as opt
-from edgewise.core.limits import MOST_TIMES, MOST_WORKERS
+from edgewise.config.limits import MOST_TIMES, MOST_WORKERS
 from edgewise.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _spec(
 
 def list_studies() -> None:
     """List the studies that come with edgewise."""
-    from edgewise.core.settings_toml import from_toml
+    from edgewise.config.toml import from_toml
     from edgewise.study.shipped import shipped_names, shipped_text
 
     width = max(map(len, shipped_names()))

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from edgewise.config.build import merge
 from edgewise.core import atomic, checkpoint, run_shapes
 from edgewise.core.lock import FolderLock
 from edgewise.core.records import Records, encode
-from edgewise.core.settings import merge
 from edgewise.errors import RunError
 
 FORMAT = "edgewise.run/1"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgewise.core.settings import build, dump
+from edgewise.config.build import build, dump
 from edgewise.core.streams import Streams
 from edgewise.data.checks import check_classes, check_counts, drop_unused
 from edgewise.data.decode import Format, Header

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from edgewise.core.limits import MOST_PIXELS, Images, Pixels
+from edgewise.config.limits import MOST_PIXELS, Images, Pixels
 
 
 @dataclass(frozen=True)

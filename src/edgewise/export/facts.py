@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from edgewise.core.settings import build
+from edgewise.config.build import build
 from edgewise.errors import EdgewiseError, ExportError, RunError
 from edgewise.nn.hand_made import HAND_MADE
 from edgewise.nn.network import NetworkSpec

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from edgewise.core.limits import TimesOrNone
+from edgewise.config.limits import TimesOrNone
 from edgewise.methods.arch import ArchParameters
 from edgewise.methods.relaxation import Relaxation
 from edgewise.spaces.genotype import Cell, Edge, Genotype

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt
 
-from edgewise.core.limits import Epochs, EpochsOrNone, Times
+from edgewise.config.limits import Epochs, EpochsOrNone, Times
 
 
 @dataclass(frozen=True)

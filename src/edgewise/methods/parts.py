@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgewise.core.limits import Channels, EpochsOrNone, Images
+from edgewise.config.limits import Channels, EpochsOrNone, Images
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from edgewise.core.limits import Times
+from edgewise.config.limits import Times
 from edgewise.core.transfer import to_device
 from edgewise.methods.schedule import Moment
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 
-from edgewise.core.limits import BatchSize, Channels, Epochs, Layers
+from edgewise.config.limits import BatchSize, Channels, Epochs, Layers
 from edgewise.errors import ConfigError
 from edgewise.methods.derivation import SkipLimit, TopEdges
 from edgewise.methods.faults import recipe_faults

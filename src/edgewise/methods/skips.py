@@ -11,7 +11,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
-from edgewise.core.limits import Few
+from edgewise.config.limits import Few
 from edgewise.core.processes import ALONE, Processes
 from edgewise.methods.schedule import Moment
 from edgewise.nn import OperationHook, spread

@@ -10,7 +10,7 @@ import torch
 from annotated_types import Le
 from torch import Tensor
 
-from edgewise.core.limits import MOST_LAYERS, Few, TimesOrNone
+from edgewise.config.limits import MOST_LAYERS, Few, TimesOrNone
 from edgewise.methods.schedule import Moment
 
 AddedLayers = Annotated[int, Le(MOST_LAYERS)]

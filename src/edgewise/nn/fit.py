@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from edgewise.core.limits import MOST_CHANNELS, MOST_LAYERS
+from edgewise.config.limits import MOST_CHANNELS, MOST_LAYERS
 from edgewise.nn.activations import Pass, count_pass
 from edgewise.nn.cost import count_params
 from edgewise.nn.step_order import best_order

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgewise.budget import FIGURES, MEASURED, Budget, find_device, within_device, write_amount
-from edgewise.core.settings import build, dump
+from edgewise.config.build import build, dump
 from edgewise.errors import ConfigError
 from edgewise.export import check_measurable
 

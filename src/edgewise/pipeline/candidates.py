@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from edgewise.core.limits import Candidates as Count
+from edgewise.config.limits import Candidates as Count
 from edgewise.core.streams import Streams
 from edgewise.methods import Recipe, sample_genotype, softmax_into_nodes
 from edgewise.nn import HAND_MADE

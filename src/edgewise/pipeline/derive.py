@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from edgewise.config.build import build
+from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
-from edgewise.core.settings import build
-from edgewise.core.settings_toml import from_toml
 from edgewise.errors import RunError
 from edgewise.methods import ArchParameters
 from edgewise.methods import derive as derive_cells

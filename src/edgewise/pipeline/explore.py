@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.benchmarks import Table
+from edgewise.config.build import build, to_toml
+from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.progress import Phase, Progress, SilentProgress
 from edgewise.core.provenance import device_name, git_state, now, versions
-from edgewise.core.settings import build, to_toml
-from edgewise.core.settings_toml import from_toml
 from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.explore_settings import TABLE, ExploreSettings

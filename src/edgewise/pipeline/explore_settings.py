@@ -11,10 +11,10 @@ from annotated_types import Gt, Lt
 
 from edgewise.benchmarks import ACCURACIES, column
 from edgewise.budget import Budget
+from edgewise.config.build import build, dump, merge
+from edgewise.config.limits import MOST_EPOCHS, Queries
+from edgewise.config.overrides import apply_sets
 from edgewise.core.citations import CITATIONS
-from edgewise.core.limits import MOST_EPOCHS, Queries
-from edgewise.core.settings import build, dump, merge
-from edgewise.core.settings_sets import apply_sets
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.errors import ConfigError
 from edgewise.methods.recipe import TrainSettings

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.budget import FIGURES, TITLES, Budget, figures_of, show_used
+from edgewise.config.build import build
+from edgewise.config.overrides import apply_sets
+from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
-from edgewise.core.settings import build
-from edgewise.core.settings_sets import apply_sets
-from edgewise.core.settings_toml import from_toml
 from edgewise.data import DataSettings, load
 from edgewise.errors import ConfigError
 from edgewise.nn import HAND_MADE, NetworkSpec, choose_stem

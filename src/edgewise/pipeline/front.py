@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.budget import FIGURES, figures_of
+from edgewise.config.build import to_toml
 from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
-from edgewise.core.settings import to_toml
 from edgewise.data import DataSettings
 from edgewise.errors import NoFitError, RunError
 from edgewise.pipeline.candidates import Design

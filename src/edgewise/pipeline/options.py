@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgewise.config.limits import MOST_SEED
+from edgewise.config.schema import shown
 from edgewise.core.compute import Precision
-from edgewise.core.limits import MOST_SEED
-from edgewise.core.settings_schema import shown
 from edgewise.errors import ConfigError
 from edgewise.pipeline.track import check_tracker
 

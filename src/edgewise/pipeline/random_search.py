@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgewise.config.limits import MOST_CANDIDATES
 from edgewise.core import folder as files
-from edgewise.core.limits import MOST_CANDIDATES
 from edgewise.core.streams import Streams
 from edgewise.errors import ConfigError
 from edgewise.pipeline.candidates import Design

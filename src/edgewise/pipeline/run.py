@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 
+from edgewise.config.build import build, to_toml
+from edgewise.config.overrides import apply_sets
+from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
@@ -18,9 +21,6 @@ from edgewise.core.launch import resumed_device
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
 from edgewise.core.run_shapes import RESUMED
-from edgewise.core.settings import build, to_toml
-from edgewise.core.settings_sets import apply_sets
-from edgewise.core.settings_toml import from_toml
 from edgewise.data import Augment, DataSettings, Splits, load
 from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline.candidates import Design

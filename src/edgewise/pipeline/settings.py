@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from edgewise.budget import Budget
+from edgewise.config.build import build, dump, merge
+from edgewise.config.limits import Few
+from edgewise.config.overrides import apply_sets
+from edgewise.config.schema import nearest
+from edgewise.config.toml import from_toml
 from edgewise.core.citations import CITATIONS, CUTOUT
-from edgewise.core.limits import Few
-from edgewise.core.settings import build, dump, merge
-from edgewise.core.settings_schema import nearest
-from edgewise.core.settings_sets import apply_sets
-from edgewise.core.settings_toml import from_toml
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.errors import ConfigError
 from edgewise.methods import PartialChannels, Recipe, SearchSettings, WarmUp, citations, recipe

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from edgewise.config.build import build
+from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
 from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
-from edgewise.core.settings import build
-from edgewise.core.settings_toml import from_toml
 from edgewise.data import Normalisation, as_text, load
 from edgewise.errors import DataError
 from edgewise.export import load_network

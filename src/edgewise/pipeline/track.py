@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from edgewise.config.build import dump
 from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
 from edgewise.core.progress import Progress
-from edgewise.core.settings import dump
 from edgewise.errors import ConfigError
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows

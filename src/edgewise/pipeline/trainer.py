@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from edgewise.config.build import build, dump
 from edgewise.core.compute import Compute, Precision
-from edgewise.core.settings import build, dump
 from edgewise.data import Augment, Splits, load
 from edgewise.errors import ConfigError, NonFiniteError, RunError
 from edgewise.methods import Recipe

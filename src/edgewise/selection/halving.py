@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, Le
 
-from edgewise.core.limits import Epochs, Times
+from edgewise.config.limits import Epochs, Times
 from edgewise.errors import ConfigError
 
 Figure = Literal["loss", "accuracy"]

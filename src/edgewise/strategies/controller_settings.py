@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from edgewise.core.limits import Times
+from edgewise.config.limits import Times
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgewise.core.limits import Times
+from edgewise.config.limits import Times
 from edgewise.errors import ConfigError
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import choices_of, genotype_of, neighbour, random_choices

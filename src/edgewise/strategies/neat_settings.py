@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from edgewise.core.limits import MOST_TIMES, Times, TimesOrNone
+from edgewise.config.limits import MOST_TIMES, Times, TimesOrNone
 
 Probability = Annotated[float, Ge(0), Le(1)]
 NotNegative = Annotated[float, Ge(0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgewise.core.limits import Times
+from edgewise.config.limits import Times
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import genotype_of, random_choices
 from edgewise.strategies.strategy import Asked, load_stream, own_stream, stream_state

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.settings_schema import known_paths, nearest, shown
+from edgewise.config.schema import known_paths, nearest, shown
 from edgewise.methods import RECIPES
 from edgewise.methods.table import ALIASES
 from edgewise.pipeline import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgewise.core.settings import dump
+from edgewise.config.build import dump
 from edgewise.pipeline import Settings, resolve
 from edgewise.study.conduct import Study
 from edgewise.study.plan import Cell

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgewise.config.build import build, to_toml
+from edgewise.config.toml import from_toml
 from edgewise.core import atomic
 from edgewise.core.folder import RUN
 from edgewise.core.lock import FolderLock
 from edgewise.core.provenance import git_state, now, versions
-from edgewise.core.settings import build, to_toml
-from edgewise.core.settings_toml import from_toml
 from edgewise.errors import RunError
 from edgewise.study.plan import PlannedRun
 from edgewise.study.spec import StudySpec

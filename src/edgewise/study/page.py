@@ -8,8 +8,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from edgewise.config.build import to_toml
 from edgewise.core.citations import THESIS
-from edgewise.core.settings import to_toml
 from edgewise.report.assets import asset, plotly
 from edgewise.report.figures import rounded
 from edgewise.study.conduct import Study

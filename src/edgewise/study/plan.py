@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgewise.core.limits import MOST_RUNS
-from edgewise.core.settings import raise_all, to_toml
+from edgewise.config.build import raise_all, to_toml
+from edgewise.config.limits import MOST_RUNS
 from edgewise.errors import ConfigError
 from edgewise.pipeline import Settings, resolve
 from edgewise.study.spec import GridValue, StudySpec, Variant

@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.settings_schema import nearest
-from edgewise.core.settings_toml import from_toml
+from edgewise.config.schema import nearest
+from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError
 from edgewise.study.spec import StudySpec, read_spec, spec_from_table
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen
 
-from edgewise.core.limits import MOST_SEED, MOST_TIMES, TimesOrNone
-from edgewise.core.settings import build
-from edgewise.core.settings_toml import from_toml
+from edgewise.config.build import build
+from edgewise.config.limits import MOST_SEED, MOST_TIMES, TimesOrNone
+from edgewise.config.toml import from_toml
 from edgewise.study.checks import flat_grid, table_problems
 
 GridValue = bool | int | float | str

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from edgewise.config.build import build, dump, to_toml
+from edgewise.config.overrides import apply_sets
 from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
-from edgewise.core.settings import build, dump, to_toml
-from edgewise.core.settings_sets import apply_sets
 from edgewise.errors import EdgewiseError, RunError
 from edgewise.study.plan import PlannedRun
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgewise.config.build import build
+from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
 from edgewise.core.compute import Precision
 from edgewise.core.folder import RunFolder
 from edgewise.core.interrupt import Interrupted
 from edgewise.core.progress import Progress
-from edgewise.core.settings import build
-from edgewise.core.settings_toml import from_toml
 from edgewise.errors import EdgewiseError, RunError
 from edgewise.pipeline import Options, Settings, resume, start
 from edgewise.spaces import Genotype

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from edgewise.core.settings_schema import fields_of, known_paths, nearest, shape_of, shown
+from edgewise.config.schema import fields_of, known_paths, nearest, shape_of, shown
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from annotated_types import Ge, Gt, Le, MinLen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.settings import build, dump, merge, to_toml
-from edgewise.core.settings_toml import from_toml
+from edgewise.config.build import build, dump, merge, to_toml
+from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError
 
 

@@ -20,7 +20,7 @@ from functools import cache
 from os import PathLike, fspath
 from typing import Annotated, Any, TypeVar, get_origin
 
-from edgewise.core.settings_schema import (
+from edgewise.config.schema import (
     ABSENT,
     FieldShape,
     Shape,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from edgewise.core.settings import part_for, raise_all, value_problems
-from edgewise.core.settings_schema import FieldShape, fields_of, known_paths, nearest, shown
+from edgewise.config.build import part_for, raise_all, value_problems
+from edgewise.config.schema import FieldShape, fields_of, known_paths, nearest, shown
 from edgewise.errors import ConfigError
 
 

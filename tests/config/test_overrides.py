@@ -10,8 +10,8 @@ from annotated_types import Gt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.core.settings import build, dump
-from edgewise.core.settings_sets import apply_sets
+from edgewise.config.build import build, dump
+from edgewise.config.overrides import apply_sets
 from edgewise.errors import ConfigError
 
 

@@ -1,0 +1,1 @@
+"""Settings: dataclasses from TOML and `--set`, checked by pydantic; imports no torch."""
