@@ -14,12 +14,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
-from edgewise.core.streams import Streams
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters, Moment, Recipe
 from edgewise.nn import SupernetSpec, build_supernet, synchronise
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch
 from edgewise.spaces import CellSpace, space
 

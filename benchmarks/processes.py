@@ -20,10 +20,10 @@ import torch
 
 from benchmarks.common import Sizes, noise, search_of, timed, words
 from benchmarks.supernet import step
-from edgewise.core.compute import Compute
 from edgewise.core.provenance import device_name
 from edgewise.data import Batch
 from edgewise.methods import recipe
+from edgewise.runtime.compute import Compute
 
 WAYS = (("one", "auto"), ("one", "grouped"), ("one", "plain"), ("several", "grouped"), ("several", "plain"))
 

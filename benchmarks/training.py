@@ -23,13 +23,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.common import Sizes, in_process, noise, timed, words
-from edgewise.core.compute import Compute
-from edgewise.core.optimiser import sgd
 from edgewise.core.provenance import device_name, peak_memory_bytes
-from edgewise.core.seeding import seeded
-from edgewise.core.streams import Streams
 from edgewise.nn import DropPath, NetworkSpec, build_network, use_engine
 from edgewise.nn.native import library
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.optimiser import sgd
+from edgewise.runtime.random import Streams, seeded
 from edgewise.spaces import published
 from edgewise.train.forward import TrainingPass
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from edgewise.core import compiling
+from edgewise.runtime import compiling
 
 
 class Backend:

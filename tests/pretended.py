@@ -24,7 +24,7 @@ from torch.optim import optimizer as optimizers
 from torch.utils import _foreach_utils, backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from edgewise.core import optimiser
+from edgewise.runtime import optimiser
 
 NAME = "pretended"
 POSSIBLE = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")

@@ -9,13 +9,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
-from edgewise.core.streams import Streams
 from edgewise.data import Batch
 from edgewise.methods import RECIPES, ArchParameters
 from edgewise.nn import Engine, SupernetSpec, build_supernet
 from edgewise.nn.native import library
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch
 from edgewise.spaces import DARTS
 from tests.train.test_task import SETTINGS, make_task, network

@@ -15,11 +15,11 @@ import pytest
 from edgewise import explore
 from edgewise.benchmarks.columns import REQUIRED
 from edgewise.benchmarks.reading import _all_strings
-from edgewise.core.interrupt import Interrupted
 from edgewise.data import SealedImages, load
 from edgewise.errors import ConfigError, RunError
 from edgewise.nn.native import Build
 from edgewise.pipeline import resolve_explore, resume_explore, start_explore
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype
 from edgewise.spaces.nb201 import to_string
 from edgewise.strategies import STRATEGIES

@@ -14,10 +14,10 @@ import torch
 
 from edgewise.core import loop
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.loop import Loop
 from edgewise.core.progress import SilentProgress
 from edgewise.errors import NonFiniteError
+from edgewise.runtime.interrupt import Interrupted, StopRequest
 
 NEVER, ALWAYS = float("inf"), -1.0
 

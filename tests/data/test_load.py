@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from edgewise.core.streams import Streams
 from edgewise.data import (
     Augment,
     AugmentSettings,
@@ -22,6 +21,7 @@ from edgewise.data import (
 )
 from edgewise.data.split import cap, cut
 from edgewise.errors import ConfigError, DataError
+from edgewise.runtime.random import Streams
 from tests.data.helpers import image, values, write_folder
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.core.processes import ALONE, Processes
 from edgewise.data import Augment, Batches, Normalisation
 from edgewise.errors import ConfigError, DataError
+from edgewise.runtime.distributed import ALONE, Processes
 from tests.search.problem import make_images
 
 

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torchjd.aggregation import PCGrad, Sum
 from torchjd.autojac import jac_to_grad, mtl_backward
 
-from edgewise.core.seeding import seeded
 from edgewise.methods import Projection
+from edgewise.runtime.random import seeded
 from edgewise.spaces.topology import Topology
 from examples.two_tasks import AGGREGATORS, COARSE, TwoTasks, coarse_of, main
 

@@ -7,9 +7,9 @@ import random
 import pytest
 import torch
 
-from edgewise.core.seeding import seeded
 from edgewise.export import NetworkFacts
 from edgewise.nn import AnyNetwork, NetworkSpec, build_network
+from edgewise.runtime.random import seeded
 from edgewise.spaces import DARTS, Genotype, random_genotype
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters, ExactHypergradient, FiniteDifference, FirstOrder, Softmax
 from edgewise.methods.gradient import ArchGradient
 from edgewise.nn import NO_HOOKS, Supernet, SupernetSpec
+from edgewise.runtime.compute import Compute
 from edgewise.search.problem import SupernetProblem, Surroundings
 from edgewise.spaces import DARTS, CellSpace, Topology, space
 from tests.methods.rows import stream

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.core.compute import Compute
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters, ExactHypergradient, FiniteDifference, FirstOrder, Softmax
 from edgewise.nn import NO_HOOKS, Supernet, SupernetSpec
+from edgewise.runtime.compute import Compute
 from edgewise.search.problem import SupernetProblem, Surroundings
 from edgewise.spaces import DARTS
 from tests.nn.golden import fill, images, parameters

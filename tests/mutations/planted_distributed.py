@@ -48,7 +48,7 @@ DISTRIBUTED = [
         "Processes.drawn",
         "return draw((total, *shape[1:]))[self.rows(total)]",
         "return draw(shape)",
-        "tests/core/test_processes.py::test_"
+        "tests/runtime/test_distributed.py::test_"
         "draws_of_all_processes_are_those_of_one_and_leave_the_stream_where_one_leaves_it",
     ),
     plant(

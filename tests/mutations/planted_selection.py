@@ -10,7 +10,7 @@ SIZING = "tests/pipeline/test_sizing.py::test_"
 SAMPLING = "tests/methods/test_sampling.py::test_"
 RANDOM_SEARCH = "tests/pipeline/test_random_search.py::test_"
 FRONT = "tests/pipeline/test_front.py::test_"
-INTERRUPT = "tests/core/test_interrupt.py::test_"
+INTERRUPT = "tests/runtime/test_interrupt.py::test_"
 
 SELECTION = [
     plant(

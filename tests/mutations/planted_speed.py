@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import plant
 
-OPTIMISER = "tests/core/test_optimiser.py::test_"
+OPTIMISER = "tests/runtime/test_optimiser.py::test_"
 ACCELERATOR = "tests/search/test_accelerator.py::test_"
 OTHERS = ACCELERATOR + "nothing_else_that_takes_steps_waits"
 FAULTS = "tests/methods/test_faults.py::test_"
@@ -117,14 +117,14 @@ WAITS = [
         "to_device",
         'non_blocking=device.type != "mps"',
         "non_blocking=True",
-        "tests/core/test_transfer.py::test_the_host_waits_for_metal_alone_which_reads_memory_after_it_was_freed",
+        "tests/runtime/test_transfer.py::test_the_host_waits_for_metal_alone_which_reads_memory_after_it_was_freed",
     ),
     plant(
         "every gradient is asked on its own whether it overflowed",
         "Compute.overflowed",
         "bool(torch.stack([gradient.isfinite().all() for gradient in gradients]).all())",
         "all([bool(gradient.isfinite().all()) for gradient in gradients])",
-        "tests/core/test_compute.py::"
+        "tests/runtime/test_compute.py::"
         "test_an_overflow_in_any_gradient_is_noticed_with_one_read_and_only_behind_a_loss_scaler",
     ),
     plant(

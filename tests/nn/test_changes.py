@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgewise.core.seeding import seeded
 from edgewise.methods import Moment, OperationNoise, SkipDropout
 from edgewise.nn import AnySupernet, DropPath, Engine, Hooks, Mixture, SupernetSpec, build_supernet
 from edgewise.nn import nb201 as nb201_room
 from edgewise.nn import supernet as room
 from edgewise.nn.hooks import DrawnHook, OperationHook, one_after_the_other
 from edgewise.nn.native import library
+from edgewise.runtime.random import seeded
 from edgewise.spaces import space
 
 CLASSES, BATCH = 5, 4

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.seeding import seeded
 from edgewise.nn import (
     AnySupernet,
     Engine,
@@ -28,6 +27,7 @@ from edgewise.nn import (
 from edgewise.nn.grouped import cell
 from edgewise.nn.grouped.pools import run_pool
 from edgewise.nn.grouped.weigh import weigh
+from edgewise.runtime.random import seeded
 from edgewise.spaces import NB201, space
 
 CLASSES = 5

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute, Precision
 from edgewise.nn.lean import LeanReluConvNorm
 from edgewise.nn.operations import relu_conv_norm
+from edgewise.runtime.compute import Compute, Precision
 
 
 def pair(dtype: torch.dtype = torch.float32) -> tuple[nn.Module, nn.Module, Tensor]:

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgewise.core.seeding import seeded
 from edgewise.nn import Engine, Mixture, Supernet, SupernetSpec, frozen_statistics, frozen_weights
 from edgewise.nn.native import can_run, library
+from edgewise.runtime.random import seeded
 from edgewise.spaces import space
 
 CLASSES = 5

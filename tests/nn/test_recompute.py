@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute, Precision
-from edgewise.core.seeding import seeded
 from edgewise.nn import (
     DropPath,
     Engine,
@@ -25,6 +23,8 @@ from edgewise.nn import (
 )
 from edgewise.nn.native import library
 from edgewise.nn.noise import Noise
+from edgewise.runtime.compute import Compute, Precision
+from edgewise.runtime.random import seeded
 from edgewise.spaces import space
 
 CLASSES = 4

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgewise.core.processes import Processes
-from edgewise.core.seeding import seeded
 from edgewise.nn import synchronise
 from edgewise.nn.grouped import cell
 from edgewise.nn.synchronised import normalise_together
+from edgewise.runtime.distributed import Processes
+from edgewise.runtime.random import seeded
 from tests.nn.test_grouped import make
 
 

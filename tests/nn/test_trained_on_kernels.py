@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.processes import Processes
-from edgewise.core.seeding import seeded
 from edgewise.nn import (
     DropPath,
     FactorizedReduction,
@@ -27,6 +25,8 @@ from edgewise.nn import (
 )
 from edgewise.nn.native import library
 from edgewise.nn.operations import relu_conv_norm
+from edgewise.runtime.distributed import Processes
+from edgewise.runtime.random import seeded
 from edgewise.spaces import published
 
 Make = Callable[[], nn.Module]

@@ -181,7 +181,7 @@ def test_two_processes_are_refused_where_one_is_meant_and_a_folder_in_use_ends_b
 
 TALK = """
 import torch
-from edgewise.core.compute import Compute
+from edgewise.runtime.compute import Compute
 
 compute = Compute("cpu")
 for _ in range(20):

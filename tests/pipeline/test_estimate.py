@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from edgewise.core.compute import Compute
 from edgewise.data import Augment, Splits
 from edgewise.errors import RunError
 from edgewise.pipeline import PhaseEstimate, duration, estimate, resolve, start
+from edgewise.runtime.compute import Compute
 from edgewise.spaces import published
 from tests.pipeline.small import ESTIMATE, RUN, SEED, SETS, Watch, assert_same_search, one_thread, options, small
 

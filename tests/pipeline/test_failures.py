@@ -18,10 +18,10 @@ import pytest
 import torch
 
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted
 from edgewise.errors import ConfigError, DataError, DivergedError, NonFiniteError, RunError
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.ending import noting_end
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.search import SearchTask
 from edgewise.spaces import published
 from edgewise.train import TrainTask

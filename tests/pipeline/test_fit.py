@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.compute import Compute
 from edgewise.errors import RunError, ShortOfMemoryError
 from edgewise.pipeline import PhaseEstimate, start
 from edgewise.pipeline.fit import MemoryEstimate, peak_of
+from edgewise.runtime.compute import Compute
 from tests.pipeline.small import ESTIMATE, RUN, Watch, child_environment, options, small
 
 GB = 10**9
@@ -21,7 +21,7 @@ CHILD = """
 import sys, json, torch
 from dataclasses import replace
 from edgewise.core.provenance import peak_memory_bytes
-from edgewise.core.compute import Compute
+from edgewise.runtime.compute import Compute
 from edgewise.data import Augment, load
 from edgewise.pipeline import estimate, resolve
 from edgewise.search import SearchTask

@@ -11,12 +11,12 @@ from typing import Annotated, Any, get_args, get_origin
 import pytest
 
 from edgewise.config.schema import fields_of
-from edgewise.core.compute import Compute
 from edgewise.data import load
 from edgewise.errors import ConfigError, EdgewiseError
 from edgewise.pipeline import Options, Settings, resolve
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.sizes import check_sizes
+from edgewise.runtime.compute import Compute
 from edgewise.spaces import published
 from edgewise.study.plan import make_cells
 from edgewise.study.spec import StudySpec, spec_from_table

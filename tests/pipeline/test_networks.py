@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.core.compute import Compute
 from edgewise.data import Augment, Splits
 from edgewise.nn import count_params
 from edgewise.pipeline import resolve
 from edgewise.pipeline.networks import build_candidate, measure_size, network_spec
+from edgewise.runtime.compute import Compute
 from edgewise.spaces import PUBLISHED, Genotype, published
 from edgewise.train import TrainTask
 

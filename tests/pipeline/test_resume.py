@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core.interrupt import Interrupted
 from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.phases import Context
+from edgewise.runtime.interrupt import Interrupted
 from tests.pipeline.small import (
     PHASES,
     RUN,

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core.compute import Compute
 from edgewise.data import DataSettings, absolute_path, as_text, load
 from edgewise.errors import RunError
 from edgewise.pipeline import resume, start
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
 from edgewise.pipeline.testing import retest
+from edgewise.runtime.compute import Compute
 from tests.pipeline.small import one_thread, options, small, without_onnx
 
 

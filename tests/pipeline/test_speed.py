@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from edgewise.core import compiling
-from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted
-from edgewise.core.processes import Processes
 from edgewise.methods import RECIPES
 from edgewise.nn.native import Build
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
+from edgewise.runtime import compiling
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.distributed import Processes
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import published
 from tests.backend import Backend, use_backend
 from tests.pipeline.small import SEED, Watch, one_thread, small, without_onnx
@@ -101,7 +101,7 @@ def test_without_a_compiler_the_line_says_so_and_the_run_goes_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(compiling, "compile_fault", lambda device: "there is no C++ compiler here")
-    monkeypatch.setattr("edgewise.core.compute.compile_fault", lambda device: "there is no C++ compiler here")
+    monkeypatch.setattr("edgewise.runtime.compute.compile_fault", lambda device: "there is no C++ compiler here")
     monkeypatch.setattr("edgewise.pipeline.speed.compile_fault", lambda device: "there is no C++ compiler here")
     watch = Watch()
     train(tmp_path / "run", compile=True, watch=watch)
@@ -146,7 +146,7 @@ def test_without_either_option_nothing_is_said() -> None:
 
 
 def test_with_several_processes_nothing_is_compiled_and_the_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.core.compute.joined", lambda accelerator: Processes(0, 2))
+    monkeypatch.setattr("edgewise.runtime.compute.joined", lambda accelerator: Processes(0, 2))
     compute = Compute("cpu", compile=True)
     assert not compute.compiles
     (line,) = speed_notes(compute, ["train:found"], RECIPES["pc-darts"], compile=True)
@@ -232,5 +232,5 @@ def test_a_compiled_training_and_several_processes_do_without_kernels(monkeypatc
     compute.compiles = True
     assert not wants_kernels(compute, ["train:found"], small())
     assert wants_kernels(compute, ["search", "train:found"], small())
-    monkeypatch.setattr("edgewise.core.compute.joined", lambda accelerator: Processes(0, 2))
+    monkeypatch.setattr("edgewise.runtime.compute.joined", lambda accelerator: Processes(0, 2))
     assert not wants_kernels(Compute("cpu"), ["search", "train:found"], small())

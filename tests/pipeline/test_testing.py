@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgewise.core.compute import Compute
 from edgewise.errors import DataError, RunError
 from edgewise.pipeline.testing import retest
+from edgewise.runtime.compute import Compute
 from tests.pipeline.small import one_thread, snapshot
 
 

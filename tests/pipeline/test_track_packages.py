@@ -22,9 +22,9 @@ import pytest
 from PIL import Image
 
 from edgewise.config.build import dump
-from edgewise.core.interrupt import Interrupted
 from edgewise.pipeline import Options, resume, start, summary_columns, summary_rows
 from edgewise.report.paint import paint_cells
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import cell_name
 from tests.pipeline.small import SEED, Watch, one_thread, small, trace, without_onnx
 

@@ -18,12 +18,12 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from edgewise.core.compute import Compute
-from edgewise.core.streams import Streams
 from edgewise.data import DataSettings, Splits, load
 from edgewise.data.streamed import StreamedPixels
 from edgewise.methods import RECIPES, Adversarial, ArchParameters, ConflictMeter, Recipe, projection
 from edgewise.nn import Engine
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import Streams
 from edgewise.search import SearchTask, bilevel
 from edgewise.spaces.space import SPACES
 from edgewise.train import TrainTask

@@ -8,12 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from edgewise.core.compute import Compute, Precision
-from edgewise.core.seeding import seeded
-from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batch, Images, Normalisation, SealedImages, Splits
 from edgewise.methods import PC_DARTS_GP, ArchParameters, PartialChannels, Recipe, SearchSettings
 from edgewise.nn import Supernet, SupernetSpec
+from edgewise.runtime.compute import Compute, Precision
+from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch, SearchBatches, SearchTask
 from edgewise.spaces import DARTS
 from edgewise.spaces.space import CellSpace

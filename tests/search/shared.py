@@ -20,9 +20,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
-from edgewise.core.streams import Streams
 from edgewise.data import Batch, Batches, Normalisation
 from edgewise.errors import RunError
 from edgewise.methods import (
@@ -44,6 +41,8 @@ from edgewise.methods import (
     with_projection,
 )
 from edgewise.nn import Engine, Supernet, SupernetSpec, synchronise
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch, SearchBatches
 from edgewise.search.together import without_kernels
 from edgewise.spaces.space import S4, SPACES, CellSpace

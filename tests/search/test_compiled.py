@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.core.compiling import Compiled
-from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
 from edgewise.methods import RECIPES, Recipe
 from edgewise.nn import Engine, Mixture, SupernetSpec, build_supernet
+from edgewise.runtime.compiling import Compiled
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import seeded
 from edgewise.search import BilevelSearch
 from edgewise.search.diagnostics import hessian_eigenvalue
 from edgewise.spaces import NB201

@@ -12,11 +12,11 @@ from functools import cache
 import pytest
 import torch
 
-from edgewise.core.compute import Compute
-from edgewise.core.streams import Streams
 from edgewise.data import Batch
 from edgewise.methods import DARTS_V1, PC_DARTS, PC_DARTS_GP, ArchParameters, ArchSettings, Recipe, derive
 from edgewise.nn import Engine, Supernet, SupernetSpec
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import Streams
 from edgewise.search import BilevelSearch, SearchBatches
 from edgewise.spaces import DARTS
 from tests.nn.golden import fill, parameters, uniform

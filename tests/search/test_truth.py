@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.compute import Compute
 from edgewise.core.progress import shown_figures
 from edgewise.errors import ConfigError
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.truth import open_truth
+from edgewise.runtime.compute import Compute
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype
 from tests.benchmarks.made_up import rows, write_csv

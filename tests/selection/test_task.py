@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute
 from edgewise.data import Images, Splits
 from edgewise.errors import DivergedError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath
+from edgewise.runtime.compute import Compute
 from edgewise.selection import Entrant, Halving, SelectionTask
 from edgewise.train import TrainTask
 from tests.search.problem import make_images, make_splits, same, snapshot

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.interrupt import Interrupted
 from edgewise.errors import ConfigError, RunError
 from edgewise.nn.native import Build
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.study import Study, StudyOptions, conduct, read_study
 from edgewise.study.conduct import _threads
 from edgewise.study.tables import make_tables

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.interrupt import Interrupted
 from edgewise.errors import RunError
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.study import conduct, write_summary
 from edgewise.study.summary import print_tables
 from edgewise.study.table import Entry, Table, latex, to_csv

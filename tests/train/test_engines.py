@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.config.build import build
-from edgewise.core.compute import Compute
 from edgewise.errors import ConfigError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath, SeparableConv
 from edgewise.nn.native import library
+from edgewise.runtime.compute import Compute
 from edgewise.train import TrainTask
 from tests.search.problem import make_splits
 from tests.train.test_task import SETTINGS, make_task, network, run_epoch
@@ -72,7 +72,7 @@ def test_trainings_are_on_auto_unless_they_are_told_otherwise_or_compiled(
     assert engines(module) == {"plain"}
     assert engines(make_task(module).network) == {"auto"}
     assert engines(make_task(module, replace(SETTINGS, engine="plain")).network) == {"plain"}
-    monkeypatch.setattr("edgewise.core.compute.compile_fault", lambda device: None)
+    monkeypatch.setattr("edgewise.runtime.compute.compile_fault", lambda device: None)
     compute = Compute("cpu", compile=True)
     assert compute.compiles
     compiled = TrainTask(network(), "found", SETTINGS, make_splits(), None, seed=5, compute=compute)

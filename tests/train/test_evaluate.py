@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute
 from edgewise.data import Images, Normalisation
 from edgewise.methods import TrainSettings
 from edgewise.nn import Network, NetworkSpec
+from edgewise.runtime.compute import Compute
 from edgewise.train import TrainTask, evaluate
 from tests.search.problem import make_images, make_splits, same, snapshot
 from tests.train.test_task import GENOTYPE

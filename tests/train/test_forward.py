@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.core import compiling
-from edgewise.core.compiling import Compiled, compile_fault
-from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
 from edgewise.nn import DropPath
+from edgewise.runtime import compiling
+from edgewise.runtime.compiling import Compiled, compile_fault
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import seeded
 from edgewise.train import TrainTask
 from edgewise.train.forward import TrainingPass
 from tests.backend import Backend, use_backend
@@ -29,7 +29,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> Backend:
     """What dynamo found, run without a compiler."""
     found = use_backend(monkeypatch)
     monkeypatch.setattr(compiling, "compile_fault", lambda device: None)
-    monkeypatch.setattr("edgewise.core.compute.compile_fault", lambda device: None)
+    monkeypatch.setattr("edgewise.runtime.compute.compile_fault", lambda device: None)
     return found
 
 

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
-from edgewise.core.compute import Compute
-from edgewise.core.seeding import seeded
 from edgewise.data import Augment, Images, Splits
 from edgewise.errors import DivergedError, NonFiniteError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath, Network, NetworkSpec
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import seeded
 from edgewise.spaces import Cell, Genotype
 from edgewise.train import TrainTask
 from tests.search.problem import make_images, make_splits, same, snapshot

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from edgewise.config.limits import MOST_TIMES
-from edgewise.core.launch import launched
 from edgewise.errors import RunError
+from edgewise.runtime.launcher import launched
 
 _LONGEST = 120
 

@@ -11,9 +11,9 @@ import typer
 
 from edgewise.cli import benchmark, examples, explore, lists, runs, saved, sizes, study
 from edgewise.cli.options import SpacesInHelp
-from edgewise.core.interrupt import Interrupted, listen_early
-from edgewise.core.launch import fell_apart, launched
 from edgewise.errors import ConfigError, EdgewiseError
+from edgewise.runtime.interrupt import Interrupted, listen_early
+from edgewise.runtime.launcher import fell_apart, launched
 from edgewise.text import printable
 
 # What several processes can share; every other command is one process's work.
@@ -130,7 +130,7 @@ def _run() -> int | str | None:
     except SystemExit as ended:
         return ended.code
     except EdgewiseError as error:
-        from edgewise.core.processes import Followed
+        from edgewise.runtime.distributed import Followed
 
         stopped = isinstance(error, Interrupted)
         rank = launched()[0]

@@ -95,8 +95,8 @@ def run_test(
     from dataclasses import asdict
 
     from edgewise.core.atomic import write_bytes
-    from edgewise.core.compute import Compute
     from edgewise.pipeline.testing import retest
+    from edgewise.runtime.compute import Compute
 
     result, names = retest(run, data=data, seed=seed, compute=Compute(device, precision.value))  # type: ignore[arg-type]
     typer.echo(f"{result.images} test images: accuracy {result.top1:.2%}, loss {result.loss:.4f}")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import StopRequest
-from edgewise.core.processes import Processes
 from edgewise.core.records import encode
+from edgewise.runtime.distributed import Processes
+from edgewise.runtime.interrupt import StopRequest
 
 
 class FollowerFolder(RunFolder):

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted, Stop
-from edgewise.core.processes import ALONE, Processes
 from edgewise.core.progress import Phase, Progress
 from edgewise.core.provenance import peak_memory_bytes, reset_peak_memory
 from edgewise.errors import NonFiniteError, ShortOfMemoryError
+from edgewise.runtime.distributed import ALONE, Processes
+from edgewise.runtime.interrupt import Interrupted, Stop
 
 # Asking a device for its numbers makes it wait; a search that went wrong should not go on for an epoch.
 CHECK_SECONDS = 10.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
-from edgewise.core.launch import launched
+from edgewise.runtime.launcher import launched
 from edgewise.text import in_line, printable
 
 Figures = Mapping[str, float | None] | Callable[[], Mapping[str, float | None]]

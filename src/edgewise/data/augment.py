@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from edgewise.core.processes import ALONE, Processes
-from edgewise.core.transfer import to_device
 from edgewise.data.images import Splits
 from edgewise.data.normalisation import Normalisation
 from edgewise.data.settings import AugmentSettings
 from edgewise.errors import ConfigError
+from edgewise.runtime.distributed import ALONE, Processes
+from edgewise.runtime.transfer import to_device
 
 _DRAWS = 5  # crop row, crop column, flip, cutout row, cutout column
 

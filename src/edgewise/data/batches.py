@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgewise.core.processes import ALONE, Processes
-from edgewise.core.transfer import to_device
 from edgewise.data.augment import Augment
 from edgewise.data.images import Images
 from edgewise.data.normalisation import Normalisation
 from edgewise.data.streamed import announce, forget
 from edgewise.errors import DataError
+from edgewise.runtime.distributed import ALONE, Processes
+from edgewise.runtime.transfer import to_device
 
 _AHEAD = 2  # batches that are decoded while others train, where images are streamed
 

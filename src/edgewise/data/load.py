@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from edgewise.config.build import build, dump
-from edgewise.core.streams import Streams
 from edgewise.data.checks import check_classes, check_counts, drop_unused
 from edgewise.data.decode import Format, Header
 from edgewise.data.images import Images, SealedImages, Splits, fingerprint
@@ -22,6 +21,7 @@ from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part, Source
 from edgewise.data.split import cap, cut
 from edgewise.errors import ConfigError, DataError
+from edgewise.runtime.random import Streams
 from edgewise.text import readable
 
 SMALL = 64

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgewise.core.transfer import to_device
+from edgewise.runtime.transfer import to_device
 
 _CHUNK = 4096
 

@@ -10,12 +10,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgewise.core.memory import free_bytes
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
 from edgewise.data.split_names import choose_train, is_plain, word_of
 from edgewise.data.tables import table_source
 from edgewise.errors import DataError
+from edgewise.runtime.memory import free_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from edgewise.core.memory import free_bytes
 from edgewise.data.decode import Header, read_header, read_pixels, reason_of
 from edgewise.data.source import Part
 from edgewise.errors import DataError
+from edgewise.runtime.memory import free_bytes
 
 _CHUNK = 256
 _SHOWN = 5

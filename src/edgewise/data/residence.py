@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.core.memory import free_bytes
 from edgewise.data.decode import Format
 from edgewise.data.images import Images
 from edgewise.data.normalisation import Normalisation
@@ -14,6 +13,7 @@ from edgewise.data.reading import Unreadable, check_memory, read_images, survey_
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part
 from edgewise.data.streamed import StreamedPixels
+from edgewise.runtime.memory import free_bytes
 
 # Decoded images are there up to three times: as read, cut into splits, and joined for a training.
 _COPIES = 3

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.core.transfer import to_device
 from edgewise.data.decode import read_pixels, reason_of
 from edgewise.data.source import Part
 from edgewise.errors import DataError
+from edgewise.runtime.transfer import to_device
 
 # Images that one worker decodes in one go.
 _GRAIN = 16

@@ -9,11 +9,11 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from edgewise.core.transfer import to_device
 from edgewise.errors import NonFiniteError
 from edgewise.methods.relaxation import masked_softmax
 from edgewise.methods.schedule import START, Moment
 from edgewise.nn.mixture import Mixture
+from edgewise.runtime.transfer import to_device
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from annotated_types import Ge
 from torch import Tensor
 
 from edgewise.config.limits import Times
-from edgewise.core.transfer import to_device
 from edgewise.methods.schedule import Moment
+from edgewise.runtime.transfer import to_device
 
 Mixtures = dict[str, Tensor]
 """[edges, primitives] for each cell type: rows sum to 1."""

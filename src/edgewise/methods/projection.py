@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from edgewise.core.transfer import to_device
+from edgewise.runtime.transfer import to_device
 from edgewise.spaces.topology import Direction, Topology
 
 Order = Literal["random", "shortest_to_longest", "longest_to_shortest", "symmetric"]

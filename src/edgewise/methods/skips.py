@@ -12,10 +12,10 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from edgewise.config.limits import Few
-from edgewise.core.processes import ALONE, Processes
 from edgewise.methods.schedule import Moment
 from edgewise.nn import OperationHook, spread
 from edgewise.nn.hooks import Change, DrawnHook
+from edgewise.runtime.distributed import ALONE, Processes
 
 SKIP = "skip_connect"
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from edgewise.core.processes import ALONE, Processes
-from edgewise.core.transfer import to_device
+from edgewise.runtime.distributed import ALONE, Processes
+from edgewise.runtime.transfer import to_device
 
 
 class DropPath:

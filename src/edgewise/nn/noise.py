@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.processes import ALONE, Processes
+from edgewise.runtime.distributed import ALONE, Processes
 
 
 class Noise(nn.Module):

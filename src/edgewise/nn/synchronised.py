@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.processes import Processes
 from edgewise.nn.noise import Noise
+from edgewise.runtime.distributed import Processes
 
 
 class _Sum(torch.autograd.Function):

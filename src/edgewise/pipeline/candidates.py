@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 
 from edgewise.config.limits import Candidates as Count
-from edgewise.core.streams import Streams
 from edgewise.methods import Recipe, sample_genotype, softmax_into_nodes
 from edgewise.nn import HAND_MADE
+from edgewise.runtime.random import Streams
 from edgewise.spaces import PUBLISHED, CellSpace, Genotype, random_genotype, space
 
 Kind = Literal["last", "epochs", "sampled", "published", "random", "hand", "given"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgewise.core import folder as files
-from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
@@ -17,6 +16,7 @@ from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import RANDOM_SEARCH, Settings
 from edgewise.report import are_given, ranked, short_names
+from edgewise.runtime.compute import Compute
 from edgewise.spaces import Genotype
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted
 from edgewise.errors import EdgewiseError
+from edgewise.runtime.interrupt import Interrupted
 
 
 @contextmanager

@@ -12,9 +12,7 @@ from edgewise.benchmarks import Table
 from edgewise.config.build import build, to_toml
 from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
-from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted, StopRequest
 from edgewise.core.progress import Phase, Progress, SilentProgress
 from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.errors import ConfigError, RunError
@@ -26,6 +24,8 @@ from edgewise.pipeline.sources import path_facts, path_of_run, source_of_run
 from edgewise.pipeline.speed import announce_kernels
 from edgewise.pipeline.trainer import Place, TrainScorer
 from edgewise.report import write_report
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.interrupt import Interrupted, StopRequest
 from edgewise.spaces import Genotype, space
 from edgewise.strategies import Strategy, make_strategy
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from edgewise.core.compute import Compute
 from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.data import DataSettings, Splits
 from edgewise.nn import choose_stem
@@ -17,6 +16,7 @@ from edgewise.pipeline.fitting import budget_facts
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sources import path_facts
+from edgewise.runtime.compute import Compute
 
 ENDS = ("error", "diverged")
 """What run.json says of an end that was not well."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgewise.core.compute import Compute
-from edgewise.core.memory import free_bytes, held_bytes
 from edgewise.core.provenance import peak_memory_bytes, reset_peak_memory
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.memory import free_bytes, held_bytes
 
 # What is left free for what a few steps don't show: fragments, checkpoints, other programs.
 MARGIN = 0.9

@@ -9,8 +9,6 @@ from typing import Any
 
 from torch import nn
 
-from edgewise.core.seeding import seeded
-from edgewise.core.streams import Streams
 from edgewise.data import Splits
 from edgewise.methods import Recipe
 from edgewise.nn import (
@@ -24,6 +22,7 @@ from edgewise.nn import (
     residual_network_of_size,
 )
 from edgewise.nn.build import build_design, spec_of_design
+from edgewise.runtime.random import Streams, seeded
 from edgewise.spaces import Genotype, random_genotype, space
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from edgewise.config.limits import MOST_SEED
 from edgewise.config.schema import shown
-from edgewise.core.compute import Precision
 from edgewise.errors import ConfigError
 from edgewise.pipeline.track import check_tracker
+from edgewise.runtime.compute import Precision
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from edgewise.config.limits import MOST_CANDIDATES
 from edgewise.core import folder as files
-from edgewise.core.streams import Streams
 from edgewise.errors import ConfigError
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
@@ -16,6 +15,7 @@ from edgewise.pipeline.fitting import sizing_of
 from edgewise.pipeline.selecting import halve
 from edgewise.pipeline.settings import RANDOM_SEARCH
 from edgewise.pipeline.sizing import size_of
+from edgewise.runtime.random import Streams
 from edgewise.selection import Halving
 from edgewise.spaces import Genotype, random_genotype, space
 

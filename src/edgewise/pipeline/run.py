@@ -13,11 +13,8 @@ from edgewise.config.build import build, to_toml
 from edgewise.config.overrides import apply_sets
 from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
-from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
 from edgewise.core.follower import SharedStop
-from edgewise.core.interrupt import StopRequest
-from edgewise.core.launch import resumed_device
 from edgewise.core.loop import Loop
 from edgewise.core.progress import Progress
 from edgewise.core.run_shapes import RESUMED
@@ -40,6 +37,9 @@ from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.interrupt import StopRequest
+from edgewise.runtime.launcher import resumed_device
 from edgewise.spaces import Genotype, name_genotype
 
 # Weights, optimiser state and the file that replaces the last checkpoint, plus room for report and trace.

@@ -8,8 +8,6 @@ from dataclasses import replace
 import torch
 
 from edgewise.budget import EXACT
-from edgewise.core.compute import Compute
-from edgewise.core.memory import free_bytes
 from edgewise.data import Splits
 from edgewise.errors import ConfigError, GenotypeError
 from edgewise.nn import HAND_MADE, StemName, SupernetSpec, build_network, build_supernet, count_params
@@ -17,6 +15,8 @@ from edgewise.pipeline.estimate import typical_genotype
 from edgewise.pipeline.networks import network_spec
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sizing import Sizing
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.memory import free_bytes
 from edgewise.spaces import CellSpace, Genotype, random_genotype, space, validate
 from edgewise.spaces.genotype import SKIPS
 

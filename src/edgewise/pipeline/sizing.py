@@ -9,7 +9,6 @@ from typing import Any
 from torch import nn
 
 from edgewise.budget import FIGURES, MEASURED, Budget, show_figure, show_limits
-from edgewise.core.seeding import seeded
 from edgewise.data import Splits
 from edgewise.errors import ConfigError
 from edgewise.export import Expected, Measured, for_inference, measure_export, to_metadata
@@ -20,6 +19,7 @@ from edgewise.nn.fit import Fitted, Fitting, largest_width
 from edgewise.nn.hand_made import ALIASES, hand_made
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.sized import Sized, Subject, measured_record, shares_of, subject_of_run
+from edgewise.runtime.random import seeded
 from edgewise.spaces import Genotype
 
 # Cells that are tried beside the recipe's number of them, the nearest first.

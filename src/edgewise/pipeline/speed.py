@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgewise.core.compiling import compile_fault
-from edgewise.core.compute import Compute
 from edgewise.core.folder import RunFolder
 from edgewise.core.progress import Progress
 from edgewise.methods import Recipe
 from edgewise.nn.native import build_once, knows
 from edgewise.nn.native.plan import DILATED, SEPARABLE
+from edgewise.runtime.compiling import compile_fault
+from edgewise.runtime.compute import Compute
 from edgewise.spaces import space
 
 WITHOUT_KERNELS = (

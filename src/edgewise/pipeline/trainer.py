@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from edgewise.config.build import build, dump
-from edgewise.core.compute import Compute, Precision
 from edgewise.data import Augment, Splits, load
 from edgewise.errors import ConfigError, NonFiniteError, RunError
 from edgewise.methods import Recipe
@@ -25,6 +24,7 @@ from edgewise.pipeline.scores import Stopped
 from edgewise.pipeline.sized import shares_of
 from edgewise.pipeline.sizing import Sizing
 from edgewise.pipeline.speed import wants_kernels
+from edgewise.runtime.compute import Compute, Precision
 from edgewise.spaces import Genotype
 from edgewise.train import TrainTask, evaluate
 

@@ -8,10 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.compiling import Compiled
-from edgewise.core.compute import Compute, restore_optimizer
-from edgewise.core.optimiser import sgd
-from edgewise.core.streams import Streams
 from edgewise.data import Batch, Batches
 from edgewise.methods import ArchParameters, ConflictMeter, Moment, Recipe
 from edgewise.methods.gradient import ArchGradient
@@ -29,6 +25,10 @@ from edgewise.nn import (
     mean_of,
 )
 from edgewise.nn.hooks import one_after_the_other
+from edgewise.runtime.compiling import Compiled
+from edgewise.runtime.compute import Compute, restore_optimizer
+from edgewise.runtime.optimiser import sgd
+from edgewise.runtime.random import Streams
 from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy, momentum_buffers
 from edgewise.search.step import ArchReport, StepReport, gradient_norm
 from edgewise.search.together import shared_gradient

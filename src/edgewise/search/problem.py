@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute
 from edgewise.data import Batch
 from edgewise.methods import ArchParameters
 from edgewise.methods.gradient import Weights
 from edgewise.nn import AnySupernet, Engine, Hooks, Mixture, copies, frozen_statistics, frozen_weights
+from edgewise.runtime.compute import Compute
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from edgewise.core.memory import explaining_memory
 from edgewise.methods import Recipe
+from edgewise.runtime.memory import explaining_memory
 
 
 def explaining_search_memory(recipe: Recipe) -> AbstractContextManager[None]:

@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 
-from edgewise.core.compute import Compute
-from edgewise.core.processes import ALONE, Processes
-from edgewise.core.seeding import seeded
-from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Images, Splits, in_order
 from edgewise.errors import NonFiniteError
 from edgewise.methods import ArchParameters, Recipe, derive, strongest
 from edgewise.nn import StemName, SupernetSpec, build_supernet, synchronise
+from edgewise.runtime.compute import Compute
+from edgewise.runtime.distributed import ALONE, Processes
+from edgewise.runtime.random import Streams, seeded
 from edgewise.search.bilevel import BilevelSearch, SearchBatches
 from edgewise.search.diagnostics import discretisation_gap, hessian_eigenvalue
 from edgewise.search.records import epoch_record, step_record

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from edgewise.core.processes import Processes
 from edgewise.methods import Recipe
 from edgewise.methods.gradient import ArchGradient
+from edgewise.runtime.distributed import Processes
 from edgewise.search.problem import SupernetProblem
 
 NEWS = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from edgewise.core.compute import Compute
 from edgewise.data import Augment, Splits
 from edgewise.errors import DivergedError
 from edgewise.methods import TrainSettings
+from edgewise.runtime.compute import Compute
 from edgewise.selection.halving import Halving
 from edgewise.train import TrainTask, evaluate
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from edgewise.core.streams import Streams
+from edgewise.runtime.random import Streams
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import genotype_of
 from edgewise.strategies.controller_settings import NasnetSettings, ReinforceSettings

@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from edgewise.core.streams import Streams
 from edgewise.errors import ConfigError, NonFiniteError
+from edgewise.runtime.random import Streams
 from edgewise.spaces import CellSpace, Genotype
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from edgewise.core.compute import Compute, Precision
 from edgewise.core.folder import GENOTYPE
-from edgewise.core.interrupt import Interrupted
 from edgewise.core.progress import Progress, SilentProgress
 from edgewise.errors import EdgewiseError
 from edgewise.pipeline.phases import wanted_phases
 from edgewise.pipeline.speed import kernel_notes, wants_kernels
+from edgewise.runtime.compute import Compute, Precision
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.study.board import Sheet, make_board
 from edgewise.study.folder import StudyFolder
 from edgewise.study.local import Begin, End, InProcess, Processes

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edgewise.core.folder import RUN
-from edgewise.core.interrupt import StopRequest
 from edgewise.errors import ConfigError, RunError
+from edgewise.runtime.interrupt import StopRequest
 from edgewise.study.local import POLL, Begin, End
 from edgewise.study.work import Job, Outcome, carry_out
 

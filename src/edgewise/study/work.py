@@ -10,12 +10,12 @@ from typing import Literal
 from edgewise.config.build import build
 from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
-from edgewise.core.compute import Precision
 from edgewise.core.folder import RunFolder
-from edgewise.core.interrupt import Interrupted
 from edgewise.core.progress import Progress
 from edgewise.errors import EdgewiseError, RunError
 from edgewise.pipeline import Options, Settings, resume, start
+from edgewise.runtime.compute import Precision
+from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype
 from edgewise.study.plan import PlannedRun
 from edgewise.study.state import fault_of

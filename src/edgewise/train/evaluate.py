@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import confusion_matrix
 
-from edgewise.core.compute import Compute
 from edgewise.data import Images, Normalisation, in_order
+from edgewise.runtime.compute import Compute
 
 EVALUATION_BATCH = 256
 

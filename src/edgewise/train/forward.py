@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from edgewise.core.compiling import Compiled
-from edgewise.core.compute import Compute
 from edgewise.nn import BranchCounter, DropPath, evaluation_mode
+from edgewise.runtime.compiling import Compiled
+from edgewise.runtime.compute import Compute
 
 Logits = tuple[Tensor, Tensor | None]
 

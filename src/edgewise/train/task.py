@@ -8,15 +8,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from edgewise.core.compute import Compute, restore_optimizer
-from edgewise.core.memory import explaining_memory
-from edgewise.core.optimiser import sgd
-from edgewise.core.streams import Streams
 from edgewise.data import Augment, Batches, Images, Splits
 from edgewise.errors import DivergedError
 from edgewise.methods import TrainSettings
 from edgewise.methods.schedule import cosine
 from edgewise.nn import DropPath, synchronise, use_engine
+from edgewise.runtime.compute import Compute, restore_optimizer
+from edgewise.runtime.memory import explaining_memory
+from edgewise.runtime.optimiser import sgd
+from edgewise.runtime.random import Streams
 from edgewise.train.forward import TrainingPass
 
 # A mean cross-entropy, in nats, that no training of use passes through: the right class at a chance of e**-50.

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.processes import ALONE
 from edgewise.nn.synchronised import SynchronisedBatchNorm2d, normalise_together
+from edgewise.runtime.distributed import ALONE
 
 
 class Norms:

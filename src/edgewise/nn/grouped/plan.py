@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.transfer import to_device
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge
 from edgewise.nn.operations import Zero
+from edgewise.runtime.transfer import to_device
 from edgewise.spaces.topology import Topology
 
 Active = Sequence[Sequence[bool]]

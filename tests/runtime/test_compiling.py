@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.core import compiling
-from edgewise.core.compiling import Compiled, compile_fault
-from edgewise.core.compute import Compute
+from edgewise.runtime import compiling
+from edgewise.runtime.compiling import Compiled, compile_fault
+from edgewise.runtime.compute import Compute
 from tests.backend import Backend, use_backend
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.interrupt import StopRequest, listen_early
+from edgewise.runtime.interrupt import StopRequest, listen_early
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -122,7 +122,7 @@ def test_a_ctrl_c_in_an_import_ends_the_process_at_once(tmp_path: Path) -> None:
     )
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from edgewise.core.interrupt import listen_early; listen_early()\n"
+        "from edgewise.runtime.interrupt import listen_early; listen_early()\n"
         "import slow; print('went on')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.core.streams import Streams
+from edgewise.runtime.random import Streams, seeded
 
 NAMES = st.text(max_size=12)
 
@@ -163,7 +163,7 @@ def test_the_state_is_read_by_torch_without_running_code(tmp_path):
 def test_streams_alone_import_no_torch():
     script = (
         "import sys\n"
-        "from edgewise.core.streams import Streams\n"
+        "from edgewise.runtime.random import Streams\n"
         "Streams(1).integer('a')\n"
         "print('torch' in sys.modules)\n"
     )
@@ -174,3 +174,30 @@ def test_streams_alone_import_no_torch():
 @pytest.mark.parametrize("name", ["arch", "relaxation", "noise"])
 def test_generators_live_on_the_cpu_unless_asked_for_elsewhere(name):
     assert Streams(0).generator(name).device.type == "cpu"
+
+
+def test_the_same_seed_draws_the_same_numbers_and_another_seed_others() -> None:
+    drawn = []
+    for seed in (5, 5, 6):
+        with seeded(seed):
+            drawn.append(torch.rand(4))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_the_global_stream_is_where_it_was_before_the_block() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    with seeded(2):
+        torch.rand(7)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_global_stream_is_where_it_was_when_the_block_fails() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    with pytest.raises(RuntimeError), seeded(2):
+        torch.rand(7).view(8)
+    assert torch.equal(torch.rand(3), expected)

@@ -7,8 +7,8 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from edgewise.core.processes import Processes
 from edgewise.errors import ConfigError
+from edgewise.runtime.distributed import Processes
 
 if TYPE_CHECKING:
     import torch

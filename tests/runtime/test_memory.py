@@ -8,8 +8,8 @@ import psutil
 import pytest
 import torch
 
-from edgewise.core.memory import _group_rooms, explaining_memory, free_bytes, held_bytes, is_out_of_memory
 from edgewise.errors import ShortOfMemoryError
+from edgewise.runtime.memory import _group_rooms, explaining_memory, free_bytes, held_bytes, is_out_of_memory
 
 GIB = 2**30
 
@@ -51,15 +51,15 @@ def test_the_path_of_the_host_leads_to_the_top_group_within_a_container(tmp_path
 
 
 def test_a_machine_without_limits_has_what_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.core.memory._own_groups", list)
+    monkeypatch.setattr("edgewise.runtime.memory._own_groups", list)
     available = psutil.virtual_memory().available
     assert 0.5 * available < free_bytes("cpu") < 2 * available
 
 
 def test_a_limit_of_the_group_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     group(tmp_path / "a", memory__max=GIB, memory__current=GIB - 5)
-    monkeypatch.setattr("edgewise.core.memory._own_groups", lambda: [("", "/a")])
-    monkeypatch.setattr("edgewise.core.memory._CGROUPS", tmp_path)
+    monkeypatch.setattr("edgewise.runtime.memory._own_groups", lambda: [("", "/a")])
+    monkeypatch.setattr("edgewise.runtime.memory._CGROUPS", tmp_path)
     assert free_bytes("cpu") == 5
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.compute import Compute, restore_optimizer
-from edgewise.core.optimiser import can_clip_together, sgd
+from edgewise.runtime.compute import Compute, restore_optimizer
+from edgewise.runtime.optimiser import can_clip_together, sgd
 
 
 def weights_of(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float32) -> list[nn.Parameter]:

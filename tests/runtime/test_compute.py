@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.core.compute import Compute, restore_optimizer
 from edgewise.errors import ConfigError
+from edgewise.runtime.compute import Compute, restore_optimizer
 
 needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 

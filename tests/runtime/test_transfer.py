@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core.transfer import to_device
+from edgewise.runtime.transfer import to_device
 
 
 class Noting(torch.Tensor):

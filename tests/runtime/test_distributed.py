@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.core.launch import fell_apart, launched, own_device, resumed_device
-from edgewise.core.processes import ALONE, Processes
 from edgewise.errors import ConfigError
+from edgewise.runtime.distributed import ALONE, Processes
+from edgewise.runtime.launcher import fell_apart, launched, own_device, resumed_device
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 12])

@@ -6,9 +6,9 @@ import os
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgewise.core.compiling import compile_fault
-from edgewise.core.launch import handlers, joined, launched, own_device
 from edgewise.errors import ConfigError
+from edgewise.runtime.compiling import compile_fault
+from edgewise.runtime.launcher import handlers, joined, launched, own_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -103,7 +103,7 @@ class Compute:
         Returns:
             The norm before. Under a loss scaler, 0 for gradients that overflowed: the optimiser skips that step.
         """
-        from edgewise.core.optimiser import can_clip_together, clip_together
+        from edgewise.runtime.optimiser import can_clip_together, clip_together
 
         weights = list(parameters)
         learning = [weight for weight in weights if weight.grad is not None]

@@ -1,0 +1,1 @@
+"""What computing needs: device and precision, several processes, memory, random streams, the stop signal."""
