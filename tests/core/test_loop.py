@@ -15,8 +15,8 @@ import torch
 from edgewise.core import loop
 from edgewise.core.folder import RunFolder
 from edgewise.core.loop import Loop
-from edgewise.core.progress import SilentProgress
 from edgewise.errors import NonFiniteError
+from edgewise.progress.plain import SilentProgress
 from edgewise.runtime.interrupt import Interrupted, StopRequest
 
 NEVER, ALWAYS = float("inf"), -1.0

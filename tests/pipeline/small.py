@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from edgewise.core.atomic import write_bytes
-from edgewise.core.progress import Figures
 from edgewise.export import Latency, Measured, OnnxCheck
 from edgewise.pipeline import Options, Settings, resolve
+from edgewise.progress.pace import Figures
 
 # By its name in sys.modules: as an attribute of the package, `run` is the function.
 RUN = sys.modules["edgewise.pipeline.run"]

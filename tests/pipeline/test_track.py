@@ -39,7 +39,7 @@ class _Quiet:
     """Lines are kept, phases are silent."""
 
     def __init__(self, lines: Lines) -> None:
-        from edgewise.core.progress import SilentProgress
+        from edgewise.progress.plain import SilentProgress
 
         self.say, self.table, self.phase = lines.say, lines.table, SilentProgress().phase
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.progress import shown_figures
 from edgewise.errors import ConfigError
 from edgewise.pipeline import resolve, resume, start
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.truth import open_truth
+from edgewise.progress.pace import shown_figures
 from edgewise.runtime.compute import Compute
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype

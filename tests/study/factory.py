@@ -12,9 +12,9 @@ import pytest
 
 from edgewise.config.build import to_toml
 from edgewise.core.folder import RunFolder
-from edgewise.core.progress import Progress
 from edgewise.pipeline import Options, RunResult, Settings
 from edgewise.pipeline.ending import noting_end
+from edgewise.progress.protocol import Progress
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype, random_genotype, space
 from edgewise.study import StudySpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from pathlib import Path
 
-from edgewise.core.progress_rich import RichProgress
+from edgewise.progress.bars import RichProgress
 from edgewise.study import make_cells, plan_runs
 from edgewise.study.board import PlainBoard, Sheet, make_board
 from edgewise.study.state import RunState

@@ -55,7 +55,7 @@ def _read_query(text: str) -> Query:
 
 def _summarise(table: Table) -> None:
     from edgewise.benchmarks import DATASETS, column
-    from edgewise.core.progress import make_progress
+    from edgewise.progress.choose import make_progress
 
     progress = make_progress()
     progress.say(f"{table.name}: {len(table):,} architectures of NAS-Bench-201")
@@ -72,7 +72,7 @@ def _summarise(table: Table) -> None:
 
 def _answer(table: Table, query: Query) -> None:
     from edgewise.benchmarks import ACCURACIES
-    from edgewise.core.progress import make_progress
+    from edgewise.progress.choose import make_progress
 
     progress = make_progress()
     entry = table.entry(query)

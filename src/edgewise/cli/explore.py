@@ -14,8 +14,8 @@ from edgewise.config.limits import MOST_WORKERS
 from edgewise.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgewise.core.progress import Progress
     from edgewise.pipeline import Explored
+    from edgewise.progress.protocol import Progress
 
 EXPLORE_EXAMPLES = """Examples:
 
@@ -64,8 +64,8 @@ def explore(
     limits: list[str],
 ) -> None:
     """Search without gradients: ask a strategy for genotypes, score them, tell it the scores."""
-    from edgewise.core.progress import make_progress
     from edgewise.pipeline import Options, resolve_explore, resume_explore, start_explore
+    from edgewise.progress.choose import make_progress
 
     progress = make_progress()
     if resume is not None:

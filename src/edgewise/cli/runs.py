@@ -16,9 +16,9 @@ from edgewise.errors import ConfigError, DivergedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgewise.core.progress import Progress
     from edgewise.pipeline import Options, RunResult, Settings
     from edgewise.pipeline.candidates import Design
+    from edgewise.progress.protocol import Progress
     from edgewise.spaces import Genotype
 
 DEFAULT_RECIPE = "pc-darts-gp"
@@ -279,8 +279,8 @@ def _begin(
     given: str = "",
     designs: Sequence[Design] = (),
 ) -> None:
-    from edgewise.core.progress import make_progress
     from edgewise.pipeline import start
+    from edgewise.progress.choose import make_progress
 
     progress = make_progress()
     source = Path(settings.data.source.rstrip("/")).name.replace("*", "").replace(".parquet", "") or "data"
@@ -299,8 +299,8 @@ def _begin(
 
 
 def _resume(folder: Path, sets: list[str] | None) -> None:
-    from edgewise.core.progress import make_progress
     from edgewise.pipeline import resume
+    from edgewise.progress.choose import make_progress
 
     progress = make_progress()
     _conclude(resume(folder, sets=sets or [], progress=progress), progress)

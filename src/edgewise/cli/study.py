@@ -91,7 +91,7 @@ def run(
     retries: Retries = 1,
 ) -> None:
     """Carry out many runs, methods x spaces x data x settings x seeds, and sum them up."""
-    from edgewise.core.progress import make_progress
+    from edgewise.progress.choose import make_progress
     from edgewise.study import StudyOptions, conduct
 
     if workers > 1 and on:
@@ -153,7 +153,7 @@ def _seeds(text: str) -> list[int]:
 
 
 def _conclude(study: Study) -> None:
-    from edgewise.core.progress import make_progress
+    from edgewise.progress.choose import make_progress
     from edgewise.study.summary import print_tables, write_summary
 
     progress = make_progress()

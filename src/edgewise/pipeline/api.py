@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgewise.budget import Budget
-from edgewise.core.progress import Progress
 from edgewise.export import Classifier, load_network
 from edgewise.pipeline.explore import Explored, start_explore
 from edgewise.pipeline.explore_settings import resolve_explore
@@ -14,6 +13,7 @@ from edgewise.pipeline.fits import designs_of
 from edgewise.pipeline.front import picked
 from edgewise.pipeline.run import Options, RunResult, start
 from edgewise.pipeline.settings import resolve, selecting
+from edgewise.progress.protocol import Progress
 from edgewise.runtime.compute import Precision
 from edgewise.spaces import Genotype, name_genotype, read_genotype
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from edgewise.budget import EXACT
-from edgewise.core.progress import Progress
 from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
 from edgewise.pipeline.fit import MemoryEstimate, half_of, peak_of, room_bytes
 from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.settings import RANDOM_SEARCH, Settings
 from edgewise.pipeline.sizing import Sizing
+from edgewise.progress.protocol import Progress
 from edgewise.runtime.compute import Compute
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, published

@@ -13,7 +13,6 @@ from edgewise.config.build import build, to_toml
 from edgewise.config.toml import from_toml
 from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
-from edgewise.core.progress import Phase, Progress, SilentProgress
 from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline.ending import noting_end
@@ -23,6 +22,8 @@ from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
 from edgewise.pipeline.sources import path_facts, path_of_run, source_of_run
 from edgewise.pipeline.speed import announce_kernels
 from edgewise.pipeline.trainer import Place, TrainScorer
+from edgewise.progress.plain import SilentProgress
+from edgewise.progress.protocol import Phase, Progress
 from edgewise.report import write_report
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.interrupt import Interrupted, StopRequest

@@ -16,7 +16,6 @@ from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
 from edgewise.core.follower import SharedStop
 from edgewise.core.loop import Loop
-from edgewise.core.progress import Progress
 from edgewise.core.run_shapes import RESUMED
 from edgewise.data import Augment, DataSettings, Splits, load
 from edgewise.errors import ConfigError, RunError
@@ -37,6 +36,7 @@ from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
 from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
+from edgewise.progress.protocol import Progress
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.interrupt import StopRequest
 from edgewise.runtime.launcher import resumed_device

@@ -8,10 +8,11 @@ from typing import Any
 
 from edgewise.core.folder import RunFolder
 from edgewise.core.follower import FollowerFolder
-from edgewise.core.progress import Progress, SilentProgress
 from edgewise.data import Splits
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.settings import Settings
+from edgewise.progress.plain import SilentProgress
+from edgewise.progress.protocol import Progress
 from edgewise.runtime.distributed import Processes
 
 # Phases that read and write files alone.

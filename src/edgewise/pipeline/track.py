@@ -10,11 +10,11 @@ from typing import Any
 from edgewise.config.build import dump
 from edgewise.core import folder as files
 from edgewise.core.folder import RunFolder
-from edgewise.core.progress import Progress
 from edgewise.errors import ConfigError
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
 from edgewise.pipeline.trackers import open_tracker, send_epoch, send_picture, send_settings, send_table
+from edgewise.progress.protocol import Progress
 from edgewise.report import NAMES, network_names, ranked
 from edgewise.report.paint import paint_cells
 from edgewise.spaces import cell_name

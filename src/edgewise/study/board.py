@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from edgewise.core.progress import Progress, duration
+from edgewise.progress.pace import duration
+from edgewise.progress.protocol import Progress
 from edgewise.study.plan import Cell, PlannedRun
 from edgewise.study.state import RunState, epochs_done
 
@@ -143,7 +144,7 @@ class PlainBoard:
 
 def make_board(sheet: Sheet, progress: Progress) -> Board:
     """A table that redraws itself where the progress draws bars, else plain lines."""
-    from edgewise.core.progress_rich import RichProgress
+    from edgewise.progress.bars import RichProgress
 
     if isinstance(progress, RichProgress):
         from edgewise.study.board_rich import RichBoard

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from rich.live import Live
 from rich.table import Table
 
-from edgewise.core.progress import duration
-from edgewise.core.progress_rich import RichProgress
+from edgewise.progress.bars import RichProgress
+from edgewise.progress.pace import duration
 from edgewise.study.board import Sheet
 from edgewise.study.plan import PlannedRun
 from edgewise.study.state import RunState

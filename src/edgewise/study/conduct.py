@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from edgewise.core.folder import GENOTYPE
-from edgewise.core.progress import Progress, SilentProgress
 from edgewise.errors import EdgewiseError
 from edgewise.pipeline.phases import wanted_phases
 from edgewise.pipeline.speed import kernel_notes, wants_kernels
+from edgewise.progress.plain import SilentProgress
+from edgewise.progress.protocol import Progress
 from edgewise.runtime.compute import Compute, Precision
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.study.board import Sheet, make_board

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-from edgewise.core.progress import Figures, Phase
+from edgewise.progress.pace import Figures
+from edgewise.progress.protocol import Phase
 from edgewise.runtime.interrupt import StopRequest
 from edgewise.study.work import Job, Outcome, carry_out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgewise.core.progress import Progress
+from edgewise.progress.protocol import Progress
 from edgewise.study.conduct import Study
 from edgewise.study.folder import StudyFolder
 from edgewise.study.page import render

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgewise.core.progress import duration
+from edgewise.progress.pace import duration
 from edgewise.report.selection import KINDS
 from edgewise.study.compare import published_table
 from edgewise.study.conduct import Study

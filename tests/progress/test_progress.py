@@ -7,16 +7,11 @@ import time
 
 import pytest
 
-from edgewise.core.progress import (
-    Pace,
-    PlainProgress,
-    Progress,
-    SilentProgress,
-    duration,
-    make_progress,
-    shown_figures,
-)
-from edgewise.core.progress_rich import RichProgress
+from edgewise.progress.bars import RichProgress
+from edgewise.progress.choose import make_progress
+from edgewise.progress.pace import Pace, duration, shown_figures
+from edgewise.progress.plain import PlainProgress, SilentProgress
+from edgewise.progress.protocol import Progress
 
 
 class Clock:

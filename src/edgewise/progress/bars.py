@@ -13,7 +13,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from edgewise.core.progress import Figures, Pace, Phase, duration, shown_figures
+from edgewise.progress.pace import Figures, Pace, duration, shown_figures
+from edgewise.progress.protocol import Phase
 from edgewise.text import in_line, printable
 
 _REDRAW = 0.1
