@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from benchmarks.common import MIDDLE, Sizes, noise, search_of, timed
-from edgewise.core.provenance import device_name, peak_memory_bytes
 from edgewise.data import Augment, DataSettings, Splits, load
 from edgewise.methods import Recipe, recipe
 from edgewise.nn import Engine
+from edgewise.runs.provenance import device_name, peak_memory_bytes
 from edgewise.runtime.compute import Compute, Precision
 from edgewise.search import BilevelSearch, SearchTask
 

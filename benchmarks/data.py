@@ -20,8 +20,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from edgewise.core.provenance import device_name
 from edgewise.data import Augment, AugmentSettings, Batches, DataSettings, Images, Normalisation, Splits, load
+from edgewise.runs.provenance import device_name
 
 
 def batches(splits: Splits, augment: Augment, options: argparse.Namespace) -> Callable[[], object]:

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import torch
 
-from edgewise.core import atomic
 from edgewise.errors import EdgewiseError
 from edgewise.methods import RECIPES
 from edgewise.pipeline import Options, Settings, resolve, resume, start
+from edgewise.runs import atomic
 
 SETS = (
     *("data.train_images=100", "search.epochs=3", "search.batch_size=16", "search.channels=8", "search.layers=3"),

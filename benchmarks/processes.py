@@ -20,9 +20,9 @@ import torch
 
 from benchmarks.common import Sizes, noise, search_of, timed, words
 from benchmarks.supernet import step
-from edgewise.core.provenance import device_name
 from edgewise.data import Batch
 from edgewise.methods import recipe
+from edgewise.runs.provenance import device_name
 from edgewise.runtime.compute import Compute
 
 WAYS = (("one", "auto"), ("one", "grouped"), ("one", "plain"), ("several", "grouped"), ("several", "plain"))

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.common import Sizes, search_of, timed
-from edgewise.core.provenance import device_name
 from edgewise.data import Augment, Batches, Images, Normalisation
 from edgewise.methods import PC_DARTS_GP
+from edgewise.runs.provenance import device_name
 from edgewise.runtime.compute import Compute
 from edgewise.spaces import DARTS
 

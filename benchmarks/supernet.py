@@ -26,11 +26,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.common import MIDDLE, Sizes, in_process, noise, search_of, timed, words
-from edgewise.core.provenance import device_name, peak_memory_bytes
 from edgewise.data import Batch
 from edgewise.methods import recipe, strongest
 from edgewise.nn import Engine, Memory
 from edgewise.nn.native import library
+from edgewise.runs.provenance import device_name, peak_memory_bytes
 from edgewise.runtime.random import seeded
 from edgewise.search import BilevelSearch
 from edgewise.spaces import CellSpace, space

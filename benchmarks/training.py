@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.common import Sizes, in_process, noise, timed, words
-from edgewise.core.provenance import device_name, peak_memory_bytes
 from edgewise.nn import DropPath, NetworkSpec, build_network, use_engine
 from edgewise.nn.native import library
+from edgewise.runs.provenance import device_name, peak_memory_bytes
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.optimiser import sgd
 from edgewise.runtime.random import Streams, seeded

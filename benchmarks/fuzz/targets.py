@@ -22,12 +22,12 @@ from edgewise.benchmarks import ACCURACIES, Table
 from edgewise.config.build import to_toml
 from edgewise.config.schema import known_paths
 from edgewise.config.toml import from_toml
-from edgewise.core.checkpoint import load_checkpoint
 from edgewise.data import DataSettings, load
 from edgewise.errors import RunError
 from edgewise.export import load_network
 from edgewise.methods import RECIPES
 from edgewise.pipeline import Options, Settings, resolve, start
+from edgewise.runs.checkpoint import load_checkpoint
 from edgewise.spaces import PUBLISHED, Genotype, published
 from edgewise.study.plan import make_cells
 from edgewise.study.shipped import shipped_text

@@ -28,7 +28,7 @@ TEST = "tests/train/test_evaluate.py::test_"
 BY_HAND = "tests/methods/test_projection_by_hand.py::test_"
 ORDER = "tests/methods/test_projection_order.py::test_"
 NB201 = "tests/nn/test_nb201.py::test_"
-LOOP = "tests/core/test_loop.py::test_"
+LOOP = "tests/test_loop.py::test_"
 
 PINNED = GOLDEN + "three_steps_give_the_pinned_numbers"
 RESUMED_SEARCH = SEARCH + "a_search_resumed_within_an_epoch_goes_on_bit_for_bit[0-2-pc-darts-gp]"

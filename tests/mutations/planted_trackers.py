@@ -68,7 +68,7 @@ TRACKERS = [
         "_clear",
         "    shutil.rmtree(path / TENSORBOARD, ignore_errors=True)",
         "    pass",
-        "tests/core/test_folder.py::test_what_tensorboard_drew_of_a_run_goes_with_the_run",
+        "tests/runs/test_folder.py::test_what_tensorboard_drew_of_a_run_goes_with_the_run",
     ),
     plant(
         "an exported factorised reduction takes one batch size only",

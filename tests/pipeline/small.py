@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core.atomic import write_bytes
 from edgewise.export import Latency, Measured, OnnxCheck
 from edgewise.pipeline import Options, Settings, resolve
 from edgewise.progress.pace import Figures
+from edgewise.runs.atomic import write_bytes
 
 # By its name in sys.modules: as an attribute of the package, `run` is the function.
 RUN = sys.modules["edgewise.pipeline.run"]

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core.folder import RunFolder
 from edgewise.errors import ConfigError, DataError, DivergedError, NonFiniteError, RunError
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.ending import noting_end
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.search import SearchTask
 from edgewise.spaces import published
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def disk_with(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.core.atomic.shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+    monkeypatch.setattr("edgewise.runs.atomic.shutil.disk_usage", lambda path: SimpleNamespace(free=free))
 
 
 def test_a_disk_without_room_for_the_run_is_reported_before_the_first_step(
@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_written_to_is_reported_before_the_first_step(
     def refuse(path: Path, bytes_needed: int) -> None:
         raise RunError(f"{path} can't be written to (Read-only file system): choose another folder with --out")
 
-    monkeypatch.setattr("edgewise.core.atomic.check_space", refuse)
+    monkeypatch.setattr("edgewise.runs.atomic.check_space", refuse)
     with pytest.raises(RunError, match="Read-only file system"):
         start(small(), tmp_path / "run", options=options(), progress=Watch(step=no_step))
 
@@ -192,7 +192,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if i == 0:
                 go = partial(start, small(), folder, options=options(checkpoint_seconds=0.0), command="search")
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("edgewise.core.atomic.os.replace", FullDisk(name, writes))
+                patch.setattr("edgewise.runs.atomic.os.replace", FullDisk(name, writes))
                 with pytest.raises(RunError, match=message) as caught:
                     go()
             run = json.loads((folder / "run.json").read_text())
@@ -292,7 +292,7 @@ def test_an_error_that_can_not_be_noted_because_the_disk_is_full_is_still_the_on
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "run.json").write_text('{"format": "edgewise.run/1", "status": "running"}')
-    monkeypatch.setattr("edgewise.core.atomic.os.replace", FullDisk("run.json", 0))
+    monkeypatch.setattr("edgewise.runs.atomic.os.replace", FullDisk("run.json", 0))
     with pytest.raises(type(error), match=str(error)), noting_end(RunFolder(tmp_path, None)):
         raise error
 

@@ -20,7 +20,7 @@ GB = 10**9
 CHILD = """
 import sys, json, torch
 from dataclasses import replace
-from edgewise.core.provenance import peak_memory_bytes
+from edgewise.runs.provenance import peak_memory_bytes
 from edgewise.runtime.compute import Compute
 from edgewise.data import Augment, load
 from edgewise.pipeline import estimate, resolve

@@ -11,7 +11,6 @@ import pytest
 
 import edgewise
 from edgewise.budget import Budget, for_device
-from edgewise.core.folder import RunFolder
 from edgewise.errors import ConfigError, NoFitError, RunError
 from edgewise.pipeline import front_rows, resume, start
 from edgewise.pipeline.budgets import names_of
@@ -19,6 +18,7 @@ from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.front import front_of, knee_of, make_front, picked
 from edgewise.pipeline.sizing import size_of
 from edgewise.report import write_report
+from edgewise.runs.folder import RunFolder
 from edgewise.spaces import PUBLISHED
 from tests.pipeline.child import CHECKPOINT_SECONDS
 from tests.pipeline.small import (

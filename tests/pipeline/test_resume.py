@@ -250,7 +250,7 @@ def test_a_run_on_an_image_folder_goes_on_when_its_images_are_the_same(interrupt
 
 
 def test_a_run_that_another_process_goes_on_with_is_refused(interrupted: tuple[Path, Path]) -> None:
-    from edgewise.core.folder import RunFolder
+    from edgewise.runs.folder import RunFolder
 
     with RunFolder.open(interrupted[0], lock=True), pytest.raises(RunError, match="in use"):
         resume(interrupted[0])
@@ -266,7 +266,7 @@ def test_a_folder_that_is_no_run_is_not_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_run_that_never_began_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    from edgewise.core.folder import RunFolder
+    from edgewise.runs.folder import RunFolder
 
     RunFolder.create(tmp_path / "run").close()
     with pytest.raises(RunError, match="start it anew"):

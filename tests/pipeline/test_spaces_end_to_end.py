@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from edgewise.cli.main import app
-from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.errors import ConfigError
 from edgewise.methods import RECIPES, Diagnostics, Recipe, Stages
 from edgewise.pipeline import start
 from edgewise.pipeline.derive import derive_epoch
+from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, published, validate
 from edgewise.spaces.nb201 import from_string, to_string

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from edgewise.core.folder import RunFolder
 from edgewise.methods import RECIPES
 from edgewise.nn.native import Build
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime import compiling
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.distributed import Processes

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgewise.core.folder import RunFolder
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.track import Tracking, open_tracking
 from edgewise.pipeline.trackers import open_tracker
 from edgewise.progress.plain import SilentProgress
 from edgewise.report.paint import paint_cells
+from edgewise.runs.folder import RunFolder
 from edgewise.spaces import cell_name, published
 from tests.pipeline.small import small
 from tests.pipeline.stand_ins import MLflow, Recorder, Trackio, WandB, install

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.data import Images
 from edgewise.errors import NonFiniteError
 from edgewise.methods import (
@@ -24,6 +23,7 @@ from edgewise.methods import (
     WarmUp,
     derive,
 )
+from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.search import SearchTask
 from edgewise.spaces import DARTS, Genotype
 from tests.search.problem import make_images, make_splits, make_task, same, snapshot, tiny

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.core.citations import CITATIONS
 from edgewise.errors import ConfigError, NonFiniteError
+from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.spaces import SPACES, Genotype, validate
 from edgewise.strategies import (
     SOURCES,

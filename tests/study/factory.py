@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from edgewise.config.build import to_toml
-from edgewise.core.folder import RunFolder
 from edgewise.pipeline import Options, RunResult, Settings
 from edgewise.pipeline.ending import noting_end
 from edgewise.progress.protocol import Progress
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype, random_genotype, space
 from edgewise.study import StudySpec

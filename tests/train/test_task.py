@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.data import Augment, Images, Splits
 from edgewise.errors import DivergedError, NonFiniteError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath, Network, NetworkSpec
+from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import seeded
 from edgewise.spaces import Cell, Genotype

@@ -74,7 +74,7 @@ def derive(
     if out is None:
         typer.echo(text, nl=False)
         return
-    from edgewise.core.atomic import write_bytes
+    from edgewise.runs.atomic import write_bytes
 
     write_bytes(out, text.encode())
     typer.echo(printable(f"{out}: cells of epoch {found} of {run}"))
@@ -94,8 +94,8 @@ def run_test(
     import json
     from dataclasses import asdict
 
-    from edgewise.core.atomic import write_bytes
     from edgewise.pipeline.testing import retest
+    from edgewise.runs.atomic import write_bytes
     from edgewise.runtime.compute import Compute
 
     result, names = retest(run, data=data, seed=seed, compute=Compute(device, precision.value))  # type: ignore[arg-type]
@@ -155,8 +155,8 @@ def report(
     ] = None,
 ) -> None:
     """Write the report page of a run anew."""
-    from edgewise.core.atomic import write_bytes
     from edgewise.report import write_report
+    from edgewise.runs.atomic import write_bytes
 
     if not run.is_dir():
         raise RunError(f"{run}: no such run folder; check the name")

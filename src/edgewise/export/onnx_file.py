@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
-from edgewise.core.atomic import write_bytes
 from edgewise.errors import ExportError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, to_metadata
 from edgewise.export.node_order import order_nodes
 from edgewise.export.weights import empty_network, fill, inference_weights
+from edgewise.runs.atomic import write_bytes
 
 if TYPE_CHECKING:
     from onnx import ModelProto

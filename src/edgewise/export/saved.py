@@ -13,12 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from edgewise.core import folder as files
-from edgewise.core.atomic import write_bytes
 from edgewise.errors import EdgewiseError, RunError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, from_metadata, to_metadata
 from edgewise.export.weights import empty_network, fill, inference_weights, misfits
+from edgewise.runs import folder as files
+from edgewise.runs.atomic import write_bytes
 from edgewise.spaces.genotype import Genotype
 from edgewise.text import readable
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
-from edgewise.core.loop import Loop
 from edgewise.data import Augment, Splits
+from edgewise.loop import Loop
 from edgewise.nn import StemName
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.networks import Candidate, build_candidate
 from edgewise.pipeline.settings import RANDOM_SEARCH, Settings
 from edgewise.progress.protocol import Progress
 from edgewise.report import are_given, ranked, short_names
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.compute import Compute
 from edgewise.spaces import Genotype
 

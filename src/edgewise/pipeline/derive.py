@@ -9,12 +9,12 @@ import torch
 
 from edgewise.config.build import build
 from edgewise.config.toml import from_toml
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.errors import RunError
 from edgewise.methods import ArchParameters
 from edgewise.methods import derive as derive_cells
 from edgewise.pipeline.settings import Settings
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.spaces import Genotype, space
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from edgewise.core.folder import RunFolder
 from edgewise.errors import EdgewiseError
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.interrupt import Interrupted
 
 

@@ -11,9 +11,6 @@ from typing import Any
 from edgewise.benchmarks import Table
 from edgewise.config.build import build, to_toml
 from edgewise.config.toml import from_toml
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
-from edgewise.core.provenance import device_name, git_state, now, versions
 from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.explore_settings import TABLE, ExploreSettings
@@ -25,6 +22,9 @@ from edgewise.pipeline.trainer import Place, TrainScorer
 from edgewise.progress.plain import SilentProgress
 from edgewise.progress.protocol import Phase, Progress
 from edgewise.report import write_report
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
+from edgewise.runs.provenance import device_name, git_state, now, versions
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.interrupt import Interrupted, StopRequest
 from edgewise.spaces import Genotype, space

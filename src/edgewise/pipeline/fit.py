@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgewise.core.provenance import peak_memory_bytes, reset_peak_memory
+from edgewise.runs.provenance import peak_memory_bytes, reset_peak_memory
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.memory import free_bytes, held_bytes
 

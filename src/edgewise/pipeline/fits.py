@@ -11,8 +11,6 @@ from edgewise.budget import FIGURES, TITLES, Budget, figures_of, show_used
 from edgewise.config.build import build
 from edgewise.config.overrides import apply_sets
 from edgewise.config.toml import from_toml
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.data import DataSettings, load
 from edgewise.errors import ConfigError
 from edgewise.nn import HAND_MADE, NetworkSpec, choose_stem
@@ -21,6 +19,8 @@ from edgewise.pipeline.budgets import with_budget
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.sized import Sized, Subject, shares_of
 from edgewise.pipeline.sizing import Sizing, size_of
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.spaces import Genotype, name_genotype, read_genotype
 
 CIFAR = {"classes": 10, "image_size": 32, "channels": 3}

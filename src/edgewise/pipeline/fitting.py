@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgewise.budget import TITLES, Budget, figures_of, show_limits, show_used
-from edgewise.core import folder as files
 from edgewise.errors import ConfigError, NoFitError
 from edgewise.export import measure_file
 from edgewise.nn import HAND_MADE
@@ -16,6 +15,7 @@ from edgewise.pipeline.context import Context
 from edgewise.pipeline.networks import cells_of
 from edgewise.pipeline.sized import Sized, measured_record, shares_of
 from edgewise.pipeline.sizing import Sizing
+from edgewise.runs import folder as files
 
 
 def budget_facts(budget: Budget) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from typing import Any
 
 from edgewise.budget import FIGURES, figures_of
 from edgewise.config.build import to_toml
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.data import DataSettings
 from edgewise.errors import NoFitError, RunError
 from edgewise.pipeline.candidates import Design
@@ -20,6 +18,8 @@ from edgewise.pipeline.fitting import budget_sentence
 from edgewise.pipeline.selecting import designs_of_run
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.together import make_folder, open_folder
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 
 KNEE = "knee"
 # What a front keeps of the network of a budget.

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from safetensors.torch import save
 
-from edgewise.core import folder as files
-from edgewise.core.provenance import now
 from edgewise.errors import DivergedError, RunError
 from edgewise.export import export_onnx, load_network, save_network
 from edgewise.pipeline.context import Context
@@ -22,6 +20,8 @@ from edgewise.pipeline.selecting import candidates, select
 from edgewise.pipeline.settings import NETWORKS, RANDOM_SEARCH, Settings
 from edgewise.pipeline.sized import subject_of_run
 from edgewise.report import write_report
+from edgewise.runs import folder as files
+from edgewise.runs.provenance import now
 from edgewise.search import SearchTask
 from edgewise.spaces import cell_name, describe_cell
 from edgewise.train import TrainTask, evaluate

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgewise.config.limits import MOST_CANDIDATES
-from edgewise.core import folder as files
 from edgewise.errors import ConfigError
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
@@ -15,6 +14,7 @@ from edgewise.pipeline.fitting import sizing_of
 from edgewise.pipeline.selecting import halve
 from edgewise.pipeline.settings import RANDOM_SEARCH
 from edgewise.pipeline.sizing import size_of
+from edgewise.runs import folder as files
 from edgewise.runtime.random import Streams
 from edgewise.selection import Halving
 from edgewise.spaces import Genotype, random_genotype, space

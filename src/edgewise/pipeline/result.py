@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.pipeline.fitting import budget_sentence
 from edgewise.report import NAMES, network_names
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.spaces import Genotype
 
 

@@ -12,13 +12,9 @@ import torch
 from edgewise.config.build import build, to_toml
 from edgewise.config.overrides import apply_sets
 from edgewise.config.toml import from_toml
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
-from edgewise.core.follower import SharedStop
-from edgewise.core.loop import Loop
-from edgewise.core.run_shapes import RESUMED
 from edgewise.data import Augment, DataSettings, Splits, load
 from edgewise.errors import ConfigError, RunError
+from edgewise.loop import Loop
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.ending import noting_end
@@ -37,8 +33,11 @@ from edgewise.pipeline.together import heard, introduce, make_folder, note_proce
 from edgewise.pipeline.track import open_tracking
 from edgewise.pipeline.truth import open_truth
 from edgewise.progress.protocol import Progress
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
+from edgewise.runs.schema import RESUMED
 from edgewise.runtime.compute import Compute
-from edgewise.runtime.interrupt import StopRequest
+from edgewise.runtime.interrupt import SharedStop, StopRequest
 from edgewise.runtime.launcher import resumed_device
 from edgewise.spaces import Genotype, name_genotype
 

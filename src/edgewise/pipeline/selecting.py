@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewise.budget import Budget
-from edgewise.core import folder as files
 from edgewise.errors import ConfigError, NoFitError
 from edgewise.pipeline.candidates import Design, list_candidates
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.fitting import note_found_limit, sizing_of
 from edgewise.pipeline.sized import Sized
 from edgewise.pipeline.sizing import Sizing, size_of
+from edgewise.runs import folder as files
 from edgewise.selection import Entrant, SelectionTask
 
 # Below so many images a ranking by accuracy is mostly luck.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgewise.core.folder import RunFolder
 from edgewise.methods import Recipe
 from edgewise.nn.native import build_once, knows
 from edgewise.nn.native.plan import DILATED, SEPARABLE
 from edgewise.progress.protocol import Progress
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.compiling import compile_fault
 from edgewise.runtime.compute import Compute
 from edgewise.spaces import space

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from edgewise.config.build import build
 from edgewise.config.toml import from_toml
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.data import Normalisation, as_text, load
 from edgewise.errors import DataError
 from edgewise.export import load_network
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.sources import source_of_run
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.compute import Compute
 from edgewise.train import TestResult, evaluate
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.folder import RunFolder
-from edgewise.core.follower import FollowerFolder
 from edgewise.data import Splits
 from edgewise.pipeline.context import Context
 from edgewise.pipeline.settings import Settings
 from edgewise.progress.plain import SilentProgress
 from edgewise.progress.protocol import Progress
+from edgewise.runs.folder import RunFolder
+from edgewise.runs.read_only import ReadOnlyFolder
 from edgewise.runtime.distributed import Processes
 
 # Phases that read and write files alone.
@@ -27,7 +27,7 @@ def make_folder(out: Path | str, processes: Processes, *, overwrite: bool) -> Ru
         processes: who carries the run out.
         overwrite: whether a run that is there may be removed.
     """
-    return processes.on_main(lambda: RunFolder.create(out, overwrite=overwrite)) or FollowerFolder(out)
+    return processes.on_main(lambda: RunFolder.create(out, overwrite=overwrite)) or ReadOnlyFolder(out)
 
 
 def open_folder(path: Path | str, processes: Processes) -> RunFolder:
@@ -37,7 +37,7 @@ def open_folder(path: Path | str, processes: Processes) -> RunFolder:
         path: the folder.
         processes: who carries the run out.
     """
-    return processes.on_main(lambda: RunFolder.open(path, lock=True)) or FollowerFolder(path)
+    return processes.on_main(lambda: RunFolder.open(path, lock=True)) or ReadOnlyFolder(path)
 
 
 def heard(progress: Progress | None, processes: Processes) -> Progress:

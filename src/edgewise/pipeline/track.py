@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgewise.config.build import dump
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.errors import ConfigError
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary_columns, summary_rows
@@ -17,6 +15,8 @@ from edgewise.pipeline.trackers import open_tracker, send_epoch, send_picture, s
 from edgewise.progress.protocol import Progress
 from edgewise.report import NAMES, network_names, ranked
 from edgewise.report.paint import paint_cells
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.spaces import cell_name
 
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")

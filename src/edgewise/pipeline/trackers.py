@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgewise.core.folder import TENSORBOARD, RunFolder
 from edgewise.report import NAMES
+from edgewise.runs.folder import TENSORBOARD, RunFolder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from edgewise.core import folder
-from edgewise.core.folder import RunFolder
 from edgewise.report.assets import asset, plotly
 from edgewise.report.budget import budget_figures, budget_sentences, budget_table
 from edgewise.report.conflicts import conflict_maps, conflict_means, conflict_state
@@ -42,6 +40,8 @@ from edgewise.report.selection import selection_figures, selection_sentences, se
 from edgewise.report.tables import cell_title, cost_table, data_table, facts_table, per_class_table, results_table
 from edgewise.report.testing import MOST_WITH_COUNTS, confusion_figures, per_class_figure
 from edgewise.report.timeline import counts_table, make_timeline
+from edgewise.runs import folder
+from edgewise.runs.folder import RunFolder
 from edgewise.text import visible
 
 

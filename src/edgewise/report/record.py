@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgewise.core import folder
-from edgewise.core.folder import RunFolder
-from edgewise.core.records import non_finite
 from edgewise.errors import GenotypeError, RunError
+from edgewise.runs import folder
+from edgewise.runs.folder import RunFolder
+from edgewise.runs.records import non_finite
 from edgewise.spaces import Genotype
 from edgewise.text import in_line
 

@@ -9,6 +9,7 @@ from types import FrameType, TracebackType
 from typing import Protocol
 
 from edgewise.errors import RunError
+from edgewise.runtime.distributed import Processes
 
 
 class Interrupted(RunError):
@@ -101,3 +102,21 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before.clear()
+
+
+class SharedStop:
+    """A stop that all processes honour before the same step, whichever of them was asked.
+
+    Args:
+        stop: this process's.
+        processes: who agrees; each asks for `requested` equally often.
+    """
+
+    def __init__(self, stop: StopRequest, processes: Processes) -> None:
+        self._stop = stop
+        self._processes = processes
+
+    @property
+    def requested(self) -> bool:
+        """Whether any process was asked to stop."""
+        return self._processes.any(self._stop.requested)[0]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from edgewise.core.folder import GENOTYPE
 from edgewise.errors import EdgewiseError
 from edgewise.pipeline.phases import wanted_phases
 from edgewise.pipeline.speed import kernel_notes, wants_kernels
 from edgewise.progress.plain import SilentProgress
 from edgewise.progress.protocol import Progress
+from edgewise.runs.folder import GENOTYPE
 from edgewise.runtime.compute import Compute, Precision
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.study.board import Sheet, make_board

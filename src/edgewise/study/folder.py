@@ -10,11 +10,11 @@ from typing import Any
 
 from edgewise.config.build import build, to_toml
 from edgewise.config.toml import from_toml
-from edgewise.core import atomic
-from edgewise.core.folder import RUN
-from edgewise.core.lock import FolderLock
-from edgewise.core.provenance import git_state, now, versions
 from edgewise.errors import RunError
+from edgewise.runs import atomic
+from edgewise.runs.folder import RUN
+from edgewise.runs.lock import FolderLock
+from edgewise.runs.provenance import git_state, now, versions
 from edgewise.study.plan import PlannedRun
 from edgewise.study.spec import StudySpec
 from edgewise.text import readable

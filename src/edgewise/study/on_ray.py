@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgewise.core.folder import RUN
 from edgewise.errors import ConfigError, RunError
+from edgewise.runs.folder import RUN
 from edgewise.runtime.interrupt import StopRequest
 from edgewise.study.local import POLL, Begin, End
 from edgewise.study.work import Job, Outcome, carry_out

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.errors import RunError
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.study.plan import Cell, PlannedRun
 from edgewise.study.state import RunState
 from edgewise.study.statistics import PairedTest, Spread, holm, paired_test, spread

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from edgewise.config.build import build, dump, to_toml
 from edgewise.config.overrides import apply_sets
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.errors import EdgewiseError, RunError
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.study.plan import PlannedRun
 
 Status = Literal["waiting", "finished", "stopped", "failed", "broken", "running"]

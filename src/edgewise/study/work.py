@@ -9,11 +9,11 @@ from typing import Literal
 
 from edgewise.config.build import build
 from edgewise.config.toml import from_toml
-from edgewise.core import folder as files
-from edgewise.core.folder import RunFolder
 from edgewise.errors import EdgewiseError, RunError
 from edgewise.pipeline import Options, Settings, resume, start
 from edgewise.progress.protocol import Progress
+from edgewise.runs import folder as files
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.compute import Precision
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype

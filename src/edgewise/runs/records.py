@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.atomic import failed, write_bytes
 from edgewise.errors import NonFiniteError, RunError
+from edgewise.runs.atomic import failed, write_bytes
 from edgewise.text import readable
 
 

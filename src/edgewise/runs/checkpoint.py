@@ -8,8 +8,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.atomic import write_bytes
 from edgewise.errors import RunError
+from edgewise.runs.atomic import write_bytes
 
 _PLAIN = (bool, int, float, str, type(None))
 

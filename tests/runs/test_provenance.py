@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import edgewise
-from edgewise.core.provenance import (
+from edgewise.runs.provenance import (
     device_name,
     git_state,
     now,

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.core import loop
-from edgewise.core.folder import RunFolder
-from edgewise.core.loop import Loop
+from edgewise import loop
 from edgewise.errors import NonFiniteError
+from edgewise.loop import Loop
 from edgewise.progress.plain import SilentProgress
+from edgewise.runs.folder import RunFolder
 from edgewise.runtime.interrupt import Interrupted, StopRequest
 
 NEVER, ALWAYS = float("inf"), -1.0

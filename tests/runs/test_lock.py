@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core import lock as lock_module
-from edgewise.core.lock import FolderLock
 from edgewise.errors import RunError
+from edgewise.runs import lock as lock_module
+from edgewise.runs.lock import FolderLock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from edgewise.core import lock
+from edgewise.runs import lock
 if sys.argv[2] == "owner":
     lock.fcntl = None
 held = lock.FolderLock(Path(sys.argv[1]))

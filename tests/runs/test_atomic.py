@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.atomic import check_space, remove_leftovers, write_bytes
 from edgewise.errors import RunError
+from edgewise.runs.atomic import check_space, remove_leftovers, write_bytes
 
 
 class FullDisk:

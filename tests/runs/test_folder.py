@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgewise.core import folder as names
-from edgewise.core.folder import RunFolder
 from edgewise.errors import NonFiniteError, RunError
+from edgewise.runs import folder as names
+from edgewise.runs.folder import RunFolder
 
 
 def finished(path: Path) -> None:

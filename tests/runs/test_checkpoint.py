@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from edgewise.core.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.errors import RunError
+from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 
 WRITER = """
 import sys, torch
 from pathlib import Path
-from edgewise.core.checkpoint import save_checkpoint
+from edgewise.runs.checkpoint import save_checkpoint
 torch.set_num_threads(1)
 number = int(sys.argv[2])
 while True:

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgewise.core.folder import RunFolder
-from edgewise.core.records import encode
-from edgewise.runtime.distributed import Processes
-from edgewise.runtime.interrupt import StopRequest
+from edgewise.runs.folder import RunFolder
+from edgewise.runs.records import encode
 
 
-class FollowerFolder(RunFolder):
+class ReadOnlyFolder(RunFolder):
     """Reads what the first process wrote, and writes nothing; records are checked as if they were written.
 
     Args:
@@ -47,21 +45,3 @@ class FollowerFolder(RunFolder):
 
     def truncate_timings(self, keep: int) -> None:
         """Writes nothing."""
-
-
-class SharedStop:
-    """A stop that all processes honour before the same step, whichever of them was asked.
-
-    Args:
-        stop: this process's.
-        processes: who agrees; each asks for `requested` equally often.
-    """
-
-    def __init__(self, stop: StopRequest, processes: Processes) -> None:
-        self._stop = stop
-        self._processes = processes
-
-    @property
-    def requested(self) -> bool:
-        """Whether any process was asked to stop."""
-        return self._processes.any(self._stop.requested)[0]

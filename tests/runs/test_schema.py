@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgewise.core.run_shapes import RESUMED, Run, fault
+from edgewise.runs.schema import RESUMED, Run, fault
 
 RUN = {
     "format": "edgewise.run/1",

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from edgewise.core.folder import RunFolder
-from edgewise.core.provenance import peak_memory_bytes, reset_peak_memory
 from edgewise.errors import NonFiniteError, ShortOfMemoryError
 from edgewise.progress.protocol import Phase, Progress
+from edgewise.runs.folder import RunFolder
+from edgewise.runs.provenance import peak_memory_bytes, reset_peak_memory
 from edgewise.runtime.distributed import ALONE, Processes
 from edgewise.runtime.interrupt import Interrupted, Stop
 

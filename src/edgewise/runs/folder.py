@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import Any
 
 from edgewise.config.build import merge
-from edgewise.core import atomic, checkpoint, run_shapes
-from edgewise.core.lock import FolderLock
-from edgewise.core.records import Records, encode
 from edgewise.errors import RunError
+from edgewise.runs import atomic, checkpoint
+from edgewise.runs import schema as run_shapes
+from edgewise.runs.lock import FolderLock
+from edgewise.runs.records import Records, encode
 
 FORMAT = "edgewise.run/1"
 RECIPE = "recipe.toml"
