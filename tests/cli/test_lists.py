@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.core.citations import CITATIONS
+from edgewise.citations import CITATIONS
 from edgewise.methods import ALIASES, RECIPES
 from edgewise.pipeline import PRESETS, resolve
 from edgewise.spaces import SPACES, Genotype, published, write_genotype

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgewise.core.citations import CITATIONS
+from edgewise.citations import CITATIONS
 from edgewise.methods import (
     DARTS_V1,
     RECIPES,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.core.citations import CITATIONS
+from edgewise.citations import CITATIONS
 from edgewise.errors import ConfigError
 from edgewise.nn import (
     HAND_MADE,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgewise.core.citations import CITATIONS
+from edgewise.citations import CITATIONS
 from edgewise.errors import ConfigError, NonFiniteError
 from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.spaces import SPACES, Genotype, validate

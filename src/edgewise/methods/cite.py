@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgewise.core.citations import CITATIONS, Citation
+from edgewise.citations import CITATIONS, Citation
 from edgewise.methods.recipe import Recipe
 
 

@@ -11,10 +11,10 @@ from annotated_types import Gt, Lt
 
 from edgewise.benchmarks import ACCURACIES, column
 from edgewise.budget import Budget
+from edgewise.citations import CITATIONS
 from edgewise.config.build import build, dump, merge
 from edgewise.config.limits import MOST_EPOCHS, Queries
 from edgewise.config.overrides import apply_sets
-from edgewise.core.citations import CITATIONS
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.errors import ConfigError
 from edgewise.methods.recipe import TrainSettings

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from edgewise.budget import Budget
+from edgewise.citations import CITATIONS
 from edgewise.config.build import build, dump, merge
 from edgewise.config.limits import Few
 from edgewise.config.overrides import apply_sets
 from edgewise.config.schema import nearest
 from edgewise.config.toml import from_toml
-from edgewise.core.citations import CITATIONS, CUTOUT
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.errors import ConfigError
 from edgewise.methods import PartialChannels, Recipe, SearchSettings, WarmUp, citations, recipe
@@ -95,7 +95,7 @@ class Settings(Recipe):
         """BibTeX of exactly what these settings use."""
         entries = list(citations(self))
         if self.augment.cutout or self.train_augment.cutout:
-            entries.append(CUTOUT)
+            entries.append(CITATIONS["cutout"])
         entries += [CITATIONS[HAND_MADE[name].source] for name in self.compare if name in HAND_MADE]
         return [entry.bibtex for entry in entries]
 

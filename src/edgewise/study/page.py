@@ -8,8 +8,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from edgewise.citations import CITATIONS
 from edgewise.config.build import to_toml
-from edgewise.core.citations import THESIS
 from edgewise.report.assets import asset, plotly
 from edgewise.report.figures import rounded
 from edgewise.study.conduct import Study
@@ -58,7 +58,7 @@ def render(study: Study, results: Results, tables: Tables) -> str:
 
 
 def _citations(study: Study, results: Results) -> list[str]:
-    entries = [THESIS.bibtex] if study.spec.published else []
+    entries = [CITATIONS["thesis"].bibtex] if study.spec.published else []
     entries += [text for result in results.cells for text in result.cell.settings.bibtex()]
     return list(dict.fromkeys(entries))
 

@@ -1,1 +1,0 @@
-"""Errors, progress, random streams, citations, settings and run folders; imports nothing of ours."""
