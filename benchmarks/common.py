@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from edgewise.data import Batch
-from edgewise.methods import ArchParameters, Moment, Recipe
+from edgewise.methods import ArchParameters, Recipe, SchedulePosition
 from edgewise.nn import SupernetSpec, build_supernet, synchronise
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch
 from edgewise.spaces import CellSpace, space
 
-MIDDLE = Moment(12, 25)
+MIDDLE = SchedulePosition(12, 25)
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,9 @@ from torch import Tensor, nn
 from torchjd.aggregation import Aggregator, PCGrad, Sum
 from torchjd.autojac import jac_to_grad, mtl_backward
 
-from edgewise.core import Streams
-from edgewise.core.seeding import seeded
 from edgewise.data import Augment, Batches, DataSettings, Images, Normalisation, in_order, load
 from edgewise.nn import Network, NetworkSpec
+from edgewise.runtime.random import Streams, seeded
 from edgewise.spaces import published
 
 # The 20 superclasses of CIFAR-100. Source: Krizhevsky 2009, Learning multiple layers of features from tiny images.

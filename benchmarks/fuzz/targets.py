@@ -18,7 +18,6 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.fuzz.mutate import NUMBERS, WORDS, damage_bytes, damage_text
-from edgewise.benchmarks import ACCURACIES, Table
 from edgewise.config.build import to_toml
 from edgewise.config.schema import known_paths
 from edgewise.config.toml import from_toml
@@ -32,6 +31,7 @@ from edgewise.spaces import PUBLISHED, Genotype, published
 from edgewise.study.plan import make_cells
 from edgewise.study.shipped import shipped_text
 from edgewise.study.spec import spec_from_table
+from edgewise.tabular import ACCURACIES, Table
 
 Target = Callable[[random.Random, Path], None]
 FORMATS = {

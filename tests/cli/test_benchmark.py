@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgewise.spaces.nb201 import from_string
-from tests.benchmarks.made_up import ARCHS, rows, write_csv
 from tests.cli.conftest import Call
+from tests.tabular.made_up import ARCHS, rows, write_csv
 
 
 @pytest.fixture

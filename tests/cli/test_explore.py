@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 from edgewise import explore
-from edgewise.benchmarks.columns import REQUIRED
-from edgewise.benchmarks.reading import _all_strings
 from edgewise.data import SealedImages, load
 from edgewise.errors import ConfigError, RunError
 from edgewise.nn.native import Build
@@ -23,14 +21,16 @@ from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype
 from edgewise.spaces.nb201 import to_string
 from edgewise.strategies import STRATEGIES
+from edgewise.tabular.columns import REQUIRED
+from edgewise.tabular.read_table import _all_strings
 from edgewise.train import evaluate
-from tests.benchmarks.made_up import write_csv
 from tests.cli.conftest import Call
-from tests.pipeline.small import Watch
+from tests.pipeline.small import EarlyStopping
+from tests.tabular.made_up import write_csv
 
 # By its name in sys.modules: as an attribute of the package, `explore` is the function.
 EXPLORE = sys.modules["edgewise.pipeline.explore"]
-TRAINER = sys.modules["edgewise.pipeline.trainer"]
+TRAINER = sys.modules["edgewise.pipeline.training_score"]
 SMALL = {
     "random": ["strategy.batch=7"],
     "evolution": ["strategy.population=10", "strategy.sample=3"],
@@ -91,7 +91,7 @@ def test_a_search_on_a_table_leaves_its_best_by_validation_and_says_what_that_re
     assert (run["status"], run["command"], run["scored_by"]["column"]) == ("done", "explore", "cifar10_valid")
 
 
-class Press(Watch):
+class Press(EarlyStopping):
     """Presses Ctrl-C after a query."""
 
     def __init__(self, query: int) -> None:
@@ -133,11 +133,13 @@ def test_a_trace_that_the_strategy_does_not_repeat_is_refused(table: Path, tmp_p
 def test_trainings_without_kernels_are_one_warning_at_the_start_and_a_table_needs_none(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.pipeline.speed.build_once", lambda: Build(None, "there is no C++ compiler"))
+    monkeypatch.setattr(
+        "edgewise.pipeline.speed_advice.build_once", lambda: Build(None, "there is no C++ compiler")
+    )
     trained = resolve_explore("random", score="train:1", space="darts", queries=2, data="digits", sets=TRAINING)
     looked_up = resolve_explore("random", score=f"table:{table}", queries=2)
     for name, settings, said in (("trained", trained, 1), ("table", looked_up, 0)):
-        watch = Watch()
+        watch = EarlyStopping()
         start_explore(settings, tmp_path / name, progress=watch)
         assert sum("there is no C++ compiler" in line for line in watch.lines) == said
         assert ("kernels" in json.loads((tmp_path / name / "run.json").read_text())) == said

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.methods import faults
+from edgewise.methods import compatibility
 from edgewise.spaces import SPACES
 from tests.cli.conftest import SMALL, Call
 
@@ -86,7 +86,7 @@ def test_a_refused_pair_says_what_to_drop_or_take(said: str, call: Call) -> None
 def test_every_pair_that_is_refused_has_a_call_here() -> None:
     (pairs,) = [
         node.value
-        for node in ast.walk(ast.parse(inspect.getsource(faults._pair_faults)))
+        for node in ast.walk(ast.parse(inspect.getsource(compatibility._pair_faults)))
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "pairs"
     ]
     assert isinstance(pairs, ast.List)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from edgewise.data.decode import open_image, read_header, read_pixels
-from edgewise.data.reading import read_headers, read_images, survey_images
+from edgewise.data.parallel_decoding import read_headers, read_images, survey_images
 from edgewise.data.source import Part
 from edgewise.data.streamed import StreamedPixels
 from edgewise.errors import DataError

@@ -233,7 +233,7 @@ def test_nothing_but_open_gives_test_images(monkeypatch: pytest.MonkeyPatch, tmp
 def test_images_too_many_for_the_memory_are_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.data.reading.free_bytes", lambda device: 10**9)
+    monkeypatch.setattr("edgewise.data.parallel_decoding.free_bytes", lambda device: 10**9)
     with pytest.raises(DataError, match=r"8 images of 16000x16000x3 need .* GiB of memory"):
         read(folder(tmp_path), image_size=16_000)
 

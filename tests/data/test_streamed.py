@@ -15,7 +15,7 @@ from edgewise.data.streamed import StreamedPixels
 from edgewise.errors import DataError
 from tests.data.helpers import encoded, write_parquet
 
-STREAM = "edgewise.data.residence.free_bytes"
+STREAM = "edgewise.data.storage.free_bytes"
 
 
 def write_noise(root: Path, *, count: int = 12, size: int = 10) -> Path:

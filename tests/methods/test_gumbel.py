@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewise.errors import NonFiniteError
-from edgewise.methods import ArchParameters, GumbelHard, Moment
+from edgewise.methods import ArchParameters, GumbelHard, SchedulePosition
 from edgewise.nn import Supernet, SupernetSpec
 from edgewise.spaces import DARTS, CellSpace, Topology, space
 from tests.methods.rows import binomial, stream
 
 SMALL = CellSpace("small", Topology.dense(2, 2), DARTS.primitives)
-HOT = Moment(0, 50)
-COLD = Moment(49, 50)
+HOT = SchedulePosition(0, 50)
+COLD = SchedulePosition(49, 50)
 
 
 def random_alpha(edges: int = 14, width: int = 8, *, seed: int = 0) -> torch.Tensor:
@@ -29,13 +29,15 @@ def random_alpha(edges: int = 14, width: int = 8, *, seed: int = 0) -> torch.Ten
     [(0, 250, 10.0), (249, 250, 0.1), (1, 100, 9.9), (50, 100, 5.0), (99, 100, 0.1), (1, 2, 0.1), (2, 5, 5.05)],
 )
 def test_tau_falls_on_a_line_from_10_in_the_first_epoch_to_a_tenth_in_the_last(epoch, epochs, expected):
-    assert GumbelHard().tau(Moment(epoch, epochs)) == pytest.approx(expected, rel=1e-12)
-    assert GumbelHard().tau(Moment(epoch, epochs)) == pytest.approx(10 - 9.9 * epoch / (epochs - 1), rel=1e-12)
+    assert GumbelHard().tau(SchedulePosition(epoch, epochs)) == pytest.approx(expected, rel=1e-12)
+    assert GumbelHard().tau(SchedulePosition(epoch, epochs)) == pytest.approx(
+        10 - 9.9 * epoch / (epochs - 1), rel=1e-12
+    )
 
 
 def test_a_search_of_one_epoch_has_the_first_temperature():
-    assert GumbelHard().tau(Moment(0, 1)) == 10.0
-    assert GumbelHard(tau_max=3.0, tau_min=1.0).tau(Moment(0, 1)) == 3.0
+    assert GumbelHard().tau(SchedulePosition(0, 1)) == 10.0
+    assert GumbelHard(tau_max=3.0, tau_min=1.0).tau(SchedulePosition(0, 1)) == 3.0
 
 
 @pytest.mark.parametrize("moment", [HOT, COLD])
@@ -56,7 +58,7 @@ def by_hand(alpha: torch.Tensor, tau: float, *, seed: int = 0) -> torch.Tensor:
     return scores.exp() / scores.exp().sum(1, keepdim=True)
 
 
-@pytest.mark.parametrize("moment", [HOT, Moment(25, 50), Moment(40, 50)])
+@pytest.mark.parametrize("moment", [HOT, SchedulePosition(25, 50), SchedulePosition(40, 50)])
 def test_the_gradient_is_that_of_the_soft_probabilities(moment):
     alpha = random_alpha().requires_grad_()
     factors = random_alpha(seed=1)
@@ -169,7 +171,7 @@ def test_drawing_moves_its_own_stream_and_leaves_the_global_one_alone():
 @given(st.integers(0, 2**31), st.floats(-300, 300), st.integers(0, 9))
 def test_whatever_alpha_is_weights_and_gradients_are_finite(seed, scale, epoch):
     alpha = (scale * random_alpha(5, 3, seed=seed)).float().requires_grad_()
-    mixture = GumbelHard().mixture(alpha, moment=Moment(epoch, 10), generator=stream(seed))
+    mixture = GumbelHard().mixture(alpha, moment=SchedulePosition(epoch, 10), generator=stream(seed))
     assert mixture.active is not None
     assert mixture.active.sum(1).tolist() == [1] * 5
     assert torch.isfinite(mixture.weights).all()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from edgewise.methods import Adversarial, Moment, RandomSmoothing
+from edgewise.methods import Adversarial, RandomSmoothing, SchedulePosition
 from edgewise.methods.perturbation import MixtureLoss, Mixtures, noisy, onto_rows
 from tests.methods.rows import stream
 
@@ -44,7 +44,7 @@ def refuse(_: Mixtures) -> Tensor:
 @pytest.mark.parametrize("part", PARTS, ids=lambda p: p.kind)
 @pytest.mark.parametrize(("epoch", "expected"), [(0, 0.03), (10, 0.084), (25, 0.165), (49, 0.2946)])
 def test_epsilon_is_3_hundredths_and_grows_by_27_hundredths_over_50_epochs(part, epoch, expected):
-    assert part.epsilon(Moment(epoch, 50)) == pytest.approx(expected, rel=1e-12)
+    assert part.epsilon(SchedulePosition(epoch, 50)) == pytest.approx(expected, rel=1e-12)
 
 
 @settings(deadline=None, max_examples=60)

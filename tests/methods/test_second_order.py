@@ -13,7 +13,7 @@ from edgewise.methods import ArchParameters, ExactHypergradient, FiniteDifferenc
 from edgewise.methods.gradient import ArchGradient
 from edgewise.nn import NO_HOOKS, Supernet, SupernetSpec
 from edgewise.runtime.compute import Compute
-from edgewise.search.problem import SupernetProblem, Surroundings
+from edgewise.search.problem import ArchStepInputs, SupernetProblem
 from edgewise.spaces import DARTS, CellSpace, Topology, space
 from tests.methods.rows import stream
 from tests.methods.toy import Toy
@@ -134,7 +134,7 @@ class Case:
             hooks=lambda: NO_HOOKS,
             momenta=lambda: momenta or {},
             compute=Compute("cpu"),
-            surroundings=Surroundings(self.batches[0], self.batches[1], xi, momentum, decay),
+            step=ArchStepInputs(self.batches[0], self.batches[1], xi, momentum, decay),
         )
 
 

@@ -10,7 +10,7 @@ from edgewise.data import Batch
 from edgewise.methods import ArchParameters, ExactHypergradient, FiniteDifference, FirstOrder, Softmax
 from edgewise.nn import NO_HOOKS, Supernet, SupernetSpec
 from edgewise.runtime.compute import Compute
-from edgewise.search.problem import SupernetProblem, Surroundings
+from edgewise.search.problem import ArchStepInputs, SupernetProblem
 from edgewise.spaces import DARTS
 from tests.nn.golden import fill, images, parameters
 
@@ -37,7 +37,7 @@ def gradient(part: Part, expected: dict) -> dict[str, Tensor]:
         hooks=lambda: NO_HOOKS,
         momenta=dict,
         compute=Compute("cpu"),
-        surroundings=Surroundings(
+        step=ArchStepInputs(
             arch_batch=Batch(images(4, 11), (torch.arange(4) + 3) % 10, torch.arange(4)),
             weights_batch=Batch(images(4, 7), torch.arange(4), torch.arange(4)),
             xi=expected["eta"],

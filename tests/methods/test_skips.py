@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from edgewise.methods import Moment, OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
+from edgewise.methods import OperationNoise, SchedulePosition, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.spaces import DARTS
 from tests.methods.rows import stream
 
@@ -22,7 +22,7 @@ def test_while_alpha_is_frozen_the_rate_falls_on_a_line_that_ends_at_the_stages_
     for stage, start in enumerate(starts):
         for epoch in range(10):
             expected = start * (25 - epoch - 1) / 25
-            assert part.rate(stage, Moment(epoch, 25), 10) == pytest.approx(expected, rel=1e-12)
+            assert part.rate(stage, SchedulePosition(epoch, 25), 10) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("part", "starts"), [(CIFAR10, (0.0, 0.4, 0.7)), (CIFAR100, (0.1, 0.2, 0.3))])
@@ -30,7 +30,7 @@ def test_afterwards_the_rate_falls_by_e_to_the_minus_a_fifth_an_epoch_from_its_s
     for stage, start in enumerate(starts):
         for epoch in range(10, 25):
             expected = start * math.exp(-0.2 * (epoch - 10))
-            assert part.rate(stage, Moment(epoch, 25), 10) == pytest.approx(expected, rel=1e-12)
+            assert part.rate(stage, SchedulePosition(epoch, 25), 10) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_afterwards_the_rate_falls_by_e_to_the_minus_a_fifth_an_epoch_from_its_s
     [(1, 0, 0.384), (1, 9, 0.24), (1, 10, 0.4), (2, 0, 0.672), (2, 11, 0.573112), (2, 24, 0.042567), (0, 10, 0.0)],
 )
 def test_rates_of_cifar_10_by_hand(stage, epoch, expected):
-    assert CIFAR10.rate(stage, Moment(epoch, 25), 10) == pytest.approx(expected, abs=1e-6)
+    assert CIFAR10.rate(stage, SchedulePosition(epoch, 25), 10) == pytest.approx(expected, abs=1e-6)
 
 
 def test_dropout_acts_on_skips_of_stride_1_alone():
@@ -82,7 +82,7 @@ def test_a_rate_of_0_is_no_hook_at_all(rate):
 
 def noise_hook(mode: str, *, factor: float = 0.2, epoch: int = 0, seed: int = 0, fade: bool = False):
     part = OperationNoise(mode=mode, factor=factor, cosine_decay=fade)  # type: ignore[arg-type]
-    hook = part.hook(Moment(epoch, 50), stream(seed))
+    hook = part.hook(SchedulePosition(epoch, 50), stream(seed))
     assert hook is not None
     return hook
 
@@ -134,13 +134,15 @@ def test_additive_noise_gives_the_outputs_own_gradient():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_factor_of_0_is_no_noise_at_all(mode):
-    assert OperationNoise(mode=mode, factor=0.0).hook(Moment(0, 50), stream()) is None
+    assert OperationNoise(mode=mode, factor=0.0).hook(SchedulePosition(0, 50), stream()) is None
 
 
 @pytest.mark.parametrize(("epoch", "expected"), [(0, 1.0), (25, 0.5), (10, 0.904508), (40, 0.095492)])
 def test_noise_fades_on_half_a_cosine_where_it_is_asked_to(epoch, expected):
-    assert OperationNoise(cosine_decay=True).scale(Moment(epoch, 50)) == pytest.approx(expected, abs=1e-6)
-    assert OperationNoise().scale(Moment(epoch, 50)) == 1.0
+    assert OperationNoise(cosine_decay=True).scale(SchedulePosition(epoch, 50)) == pytest.approx(
+        expected, abs=1e-6
+    )
+    assert OperationNoise().scale(SchedulePosition(epoch, 50)) == 1.0
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -163,15 +165,15 @@ def test_noise_comes_from_its_own_stream_and_each_call_draws_anew(mode):
 
 @pytest.mark.parametrize(("epoch", "epochs", "expected"), [(0, 50, 0.0), (49, 50, 0.2), (7, 15, 0.1), (0, 1, 0.0)])
 def test_drop_path_rises_on_a_line_from_0_to_its_probability_in_the_last_epoch(epoch, epochs, expected):
-    assert SearchDropPath().rate(Moment(epoch, epochs)) == pytest.approx(expected)
+    assert SearchDropPath().rate(SchedulePosition(epoch, epochs)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     ("epoch", "epochs", "expected"), [(0, 50, 3e-4), (49, 50, 0.03), (7, 15, 0.01515), (0, 1, 3e-4)]
 )
 def test_the_weight_decay_rises_on_a_line_from_its_start_to_its_end(epoch, epochs, expected):
-    assert WeightDecayRamp().weight_decay(3e-4, Moment(epoch, epochs)) == pytest.approx(expected)
+    assert WeightDecayRamp().weight_decay(3e-4, SchedulePosition(epoch, epochs)) == pytest.approx(expected)
 
 
 def test_the_weight_decay_can_fall_as_well():
-    assert WeightDecayRamp(end=0.0).weight_decay(0.1, Moment(5, 11)) == pytest.approx(0.05)
+    assert WeightDecayRamp(end=0.0).weight_decay(0.1, SchedulePosition(5, 11)) == pytest.approx(0.05)

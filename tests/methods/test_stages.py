@@ -10,14 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewise.methods import P_DARTS, Moment, Stages, strongest
+from edgewise.methods import P_DARTS, SchedulePosition, Stages, strongest
 from tests.methods.rows import stream
 
 
 def test_75_epochs_are_three_stages_of_25():
     stages = Stages()
     assert [stages.locate(epoch, 75) for epoch in range(75)] == [
-        (stage, Moment(epoch, 25)) for stage in range(3) for epoch in range(25)
+        (stage, SchedulePosition(epoch, 25)) for stage in range(3) for epoch in range(25)
     ]
 
 
@@ -29,14 +29,17 @@ def test_the_recipe_has_5_11_and_17_cells_and_8_5_and_3_primitives():
     assert P_DARTS.search.epochs == 75
     assert P_DARTS.frozen_epochs == 10
     assert [P_DARTS.locate(epoch) for epoch in (0, 24, 25, 60, 74)] == [
-        (0, Moment(0, 25)), (0, Moment(24, 25)), (1, Moment(0, 25)), (2, Moment(10, 25)), (2, Moment(24, 25)),
-    ]  # fmt: skip
+        (stage, SchedulePosition(epoch, 25)) for stage, epoch in ((0, 0), (0, 24), (1, 0), (2, 10), (2, 24))
+    ]
     assert (P_DARTS.search.batch_size, P_DARTS.arch.lr, P_DARTS.arch.clip) == (96, 6e-4, 5.0)
 
 
 def test_a_recipe_without_stages_has_one_as_long_as_the_search():
     plain = replace(P_DARTS, stages=None, skip_dropout=None)
-    assert [plain.locate(epoch) for epoch in (0, 74)] == [(0, Moment(0, 75)), (0, Moment(74, 75))]
+    assert [plain.locate(epoch) for epoch in (0, 74)] == [
+        (0, SchedulePosition(0, 75)),
+        (0, SchedulePosition(74, 75)),
+    ]
 
 
 @settings(deadline=None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.mutations.mutation import Edit, Mutation, plant
 from tests.mutations.planted_budget import BUDGET
-from tests.mutations.planted_changes import CHANGES_ON_ENGINES
 from tests.mutations.planted_data import TAKEN_FOR
 from tests.mutations.planted_distributed import DISTRIBUTED
+from tests.mutations.planted_drawn_hooks import CHANGES_ON_ENGINES
+from tests.mutations.planted_early_stopping import WATCH
 from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
 from tests.mutations.planted_memory import MEMORY
@@ -16,7 +17,6 @@ from tests.mutations.planted_selection import SELECTION
 from tests.mutations.planted_speed import SPEED, WAITS
 from tests.mutations.planted_stages import STAGED
 from tests.mutations.planted_trackers import TRACKERS
-from tests.mutations.planted_watch import WATCH
 
 BILEVEL = "tests/search/test_bilevel.py::test_"
 GOLDEN = "tests/search/test_golden.py::test_"

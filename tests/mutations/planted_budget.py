@@ -100,7 +100,7 @@ BUDGET = [
     ),
     plant(
         "the random network gets another budget than the found one",
-        "fitting:_size",
+        "size_phase:_size",
         "    return sizing.cells(cells_of(",
         "    sizing = sizing if name == 'found' else Sizing(sizing.budget, {'params': 1e6}, sizing.subject)\n"
         "    return sizing.cells(cells_of(",
@@ -143,7 +143,7 @@ BUDGET = [
     ),
     plant(
         "a network that version 0.1 began is given another size",
-        "fitting:fit",
+        "size_phase:fit",
         '    if "budget" not in run:',
         '    if False and "budget" not in run:',
         RUN + "a_run_that_version_0_1_began_keeps_its_sizes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import plant
 
-RECOMPUTE = "tests/nn/test_recompute.py::test_"
+RECOMPUTE = "tests/nn/test_activation_checkpointing.py::test_"
 STREAMED = "tests/data/test_streamed.py::test_"
 
 MEMORY = [
@@ -17,7 +17,7 @@ MEMORY = [
     ),
     plant(
         "recomputing draws anew",
-        "_Surroundings.put",
+        "_PassState.put",
         "            generator.set_state(state)",
         "            pass",
         RECOMPUTE + "hooks_that_say_what_they_draw_from_draw_the_same_and_once",
@@ -31,7 +31,7 @@ MEMORY = [
     ),
     plant(
         "recomputing forgets that the pass was one of evaluation",
-        "_Surroundings.put",
+        "_PassState.put",
         "        owner.train(self.training)",
         "        pass",
         RECOMPUTE + "a_pass_in_evaluation_mode_is_repeated_in_evaluation_mode",
@@ -41,7 +41,7 @@ MEMORY = [
         "_ReluConv.backward",
         "torch.ops.aten.threshold_backward(before.to(x.dtype), active, 0)",
         "before.to(x.dtype)",
-        "tests/nn/test_lean.py",
+        "tests/nn/test_memory_saving.py",
     ),
     plant(
         "streaming ignores the permutation",

@@ -9,7 +9,7 @@ SAME = NATIVE + "logits_gradients_and_statistics_are_those_of_the_plain_supernet
 ON_KERNELS = "tests/nn/test_trained_on_kernels.py::test_"
 TRAINED = ON_KERNELS + "outputs_gradients_and_statistics_of_depthwise_convolutions_are_those_of_the_modules"
 BUILD = "tests/nn/test_native_build.py::test_"
-SPEED = "tests/pipeline/test_speed.py::test_"
+SPEED = "tests/pipeline/test_speed_advice.py::test_"
 PLAIN = "tests/nn/test_trained_on_kernels.py::TestPlainInstead::"
 
 NATIVE_KERNELS = [

@@ -7,7 +7,7 @@ from tests.mutations.mutation import plant
 OPTIMISER = "tests/runtime/test_optimiser.py::test_"
 ACCELERATOR = "tests/search/test_accelerator.py::test_"
 OTHERS = ACCELERATOR + "nothing_else_that_takes_steps_waits"
-FAULTS = "tests/methods/test_faults.py::test_"
+FAULTS = "tests/methods/test_compatibility.py::test_"
 
 SPEED = [
     plant(
@@ -51,7 +51,7 @@ SPEED = [
         "resume",
         'run["precision"], compile=run.get("compile", False))',
         'run["precision"])',
-        "tests/pipeline/test_speed.py::test_a_run_that_was_begun_compiled_is_resumed_compiled",
+        "tests/pipeline/test_speed_advice.py::test_a_run_that_was_begun_compiled_is_resumed_compiled",
     ),
 ]
 

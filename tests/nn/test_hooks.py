@@ -1,4 +1,4 @@
-"""Changes of outputs in one forward pass: what a hook is told, where it acts, and that nothing stays."""
+"""DrawnHooks of outputs in one forward pass: what a hook is told, where it acts, and that nothing stays."""
 
 from __future__ import annotations
 

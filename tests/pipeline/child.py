@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgewise.pipeline import resume, start
 from edgewise.pipeline.phases import Context, run_phase
-from tests.pipeline.small import RUN, Watch, options, small
+from tests.pipeline.small import RUN, EarlyStopping, options, small
 
 # Shorter than most steps, so that kills also strike while a checkpoint is written.
 CHECKPOINT_SECONDS = 0.05
@@ -28,7 +28,7 @@ def announced(phase: str, context: Context) -> None:
 
 def main(action: str, folder: Path, *sets: str) -> None:
     vars(RUN)["run_phase"] = announced
-    watch = Watch(step=lambda *now: say("step", *now), line=say)
+    watch = EarlyStopping(step=lambda *now: say("step", *now), line=say)
     if action == "start":
         start(small(*sets), folder, options=options(checkpoint_seconds=CHECKPOINT_SECONDS), progress=watch)
     else:

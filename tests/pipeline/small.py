@@ -24,7 +24,7 @@ from edgewise.runs.atomic import write_bytes
 # By its name in sys.modules: as an attribute of the package, `run` is the function.
 RUN = sys.modules["edgewise.pipeline.run"]
 PHASES = sys.modules["edgewise.pipeline.phases"]
-FITTING = sys.modules["edgewise.pipeline.fitting"]
+FITTING = sys.modules["edgewise.pipeline.size_phase"]
 SIZING = sys.modules["edgewise.pipeline.sizing"]
 ESTIMATE = sys.modules["edgewise.pipeline.estimate"]
 ROOT = Path(__file__).parents[2]
@@ -216,7 +216,7 @@ def trace(folder: Path, phase: str | None = None) -> list[dict[str, Any]]:
 Watcher = Callable[[str, int, int], None]
 
 
-class Watch:
+class EarlyStopping:
     """A progress that calls back after every step, before the loop has saved it, and at every line.
 
     Args:

@@ -17,8 +17,8 @@ from edgewise.errors import ConfigError, RunError
 from edgewise.nn import count_params
 from edgewise.pipeline import resolve, resolve_explore, resume, start, start_explore
 from edgewise.pipeline.budgets import with_budget
+from edgewise.pipeline.memory_check import least_genotype
 from edgewise.pipeline.networks import build_candidate
-from edgewise.pipeline.sizes import least_genotype
 from edgewise.spaces import SPACES, published, space
 from tests.pipeline.small import FITTING, RUN, SETS, options, small, without_onnx, without_seconds
 
@@ -248,7 +248,7 @@ def test_a_table_of_settings_without_a_budget_stays_as_it_is() -> None:
 def test_every_query_of_a_black_box_search_is_trained_within_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgewise.pipeline import trainer
+    from edgewise.pipeline import training_score as trainer
 
     built = []
     build = trainer.build_candidate

@@ -16,7 +16,17 @@ from edgewise.errors import RunError
 from edgewise.pipeline import PhaseEstimate, duration, estimate, resolve, start
 from edgewise.runtime.compute import Compute
 from edgewise.spaces import published
-from tests.pipeline.small import ESTIMATE, RUN, SEED, SETS, Watch, assert_same_search, one_thread, options, small
+from tests.pipeline.small import (
+    ESTIMATE,
+    RUN,
+    SEED,
+    SETS,
+    EarlyStopping,
+    assert_same_search,
+    one_thread,
+    options,
+    small,
+)
 
 MODULE = sys.modules["edgewise.pipeline.estimate"]
 
@@ -162,7 +172,7 @@ def test_a_run_that_is_asked_to_says_what_it_will_cost_before_its_first_step(
     monkeypatch.setattr(ESTIMATE, "estimate", lambda *args, **kwargs: phases)
     monkeypatch.setattr(RUN, "run_phase", lambda phase, context: context.progress.say(phase))
     for wanted in (True, False):
-        watch = Watch()
+        watch = EarlyStopping()
         with pytest.raises(RunError, match="genotype"):
             start(
                 small(),

@@ -19,7 +19,7 @@ import torch
 
 from edgewise.errors import ConfigError, DataError, DivergedError, NonFiniteError, RunError
 from edgewise.pipeline import Options, resume, start
-from edgewise.pipeline.ending import noting_end
+from edgewise.pipeline.record_failure import noting_end
 from edgewise.runs.folder import RunFolder
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.search import SearchTask
@@ -28,7 +28,7 @@ from edgewise.train import TrainTask
 from tests.pipeline.small import (
     PHASES,
     RUN,
-    Watch,
+    EarlyStopping,
     assert_same_search,
     one_thread,
     options,
@@ -74,14 +74,14 @@ def test_an_occupied_folder_is_refused_and_left_as_it_is(case: str, tmp_path: Pa
     occupy(folder)
     before = snapshot(folder) if folder.is_dir() else folder.read_text()
     with pytest.raises(RunError, match=message):
-        start(small(), folder, options=options(), progress=Watch(step=no_step))
+        start(small(), folder, options=options(), progress=EarlyStopping(step=no_step))
     assert (snapshot(folder) if folder.is_dir() else folder.read_text()) == before
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(RunError, match=r"file is a file: .*--out"):
-        start(small(), tmp_path / "file" / "run", options=options(), progress=Watch(step=no_step))
+        start(small(), tmp_path / "file" / "run", options=options(), progress=EarlyStopping(step=no_step))
 
 
 def disk_with(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_a_disk_without_room_for_the_run_is_reported_before_the_first_step(
 ) -> None:
     disk_with(50_000_000, monkeypatch)
     with pytest.raises(RunError, match=r"50\.0 MB free, but this run needs 268\.4 MB.*--out"):
-        start(small(), tmp_path / "run", options=options(), progress=Watch(step=no_step))
+        start(small(), tmp_path / "run", options=options(), progress=EarlyStopping(step=no_step))
 
 
 def test_a_folder_that_cannot_be_written_to_is_reported_before_the_first_step(
@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_written_to_is_reported_before_the_first_step(
 
     monkeypatch.setattr("edgewise.runs.atomic.check_space", refuse)
     with pytest.raises(RunError, match="Read-only file system"):
-        start(small(), tmp_path / "run", options=options(), progress=Watch(step=no_step))
+        start(small(), tmp_path / "run", options=options(), progress=EarlyStopping(step=no_step))
 
 
 @pytest.mark.parametrize("case", [*OCCUPIED, "a full disk"])
@@ -131,7 +131,7 @@ def test_a_run_that_was_refused_for_lack_of_space_can_be_started_again_in_its_fo
         with pytest.raises(RunError):
             start(small(), tmp_path / "run", options=options())
     with pytest.raises(Interrupted):
-        start(small(), tmp_path / "run", options=options(), progress=Watch(step=lambda *now: interrupt()))
+        start(small(), tmp_path / "run", options=options(), progress=EarlyStopping(step=lambda *now: interrupt()))
 
 
 def interrupt() -> None:
@@ -158,7 +158,7 @@ def test_overwriting_replaces_a_finished_run_whole(whole, tmp_path: Path) -> Non
             small(),
             folder,
             options=options(overwrite=True),
-            progress=Watch(step=lambda *now: interrupt()),
+            progress=EarlyStopping(step=lambda *now: interrupt()),
         )
     assert {path.name for path in folder.iterdir()} == {"recipe.toml", "run.json", "trace.jsonl", "checkpoint.pt"}
 
@@ -307,7 +307,7 @@ def test_a_non_finite_number_is_noticed_within_the_epoch_before_a_checkpoint_wou
         "search.trace_steps=false",
         "search.batch_size=10",
         options=options(checkpoint_seconds=0.0),
-        progress=Watch(step=lambda *now: seen.append(now)),
+        progress=EarlyStopping(step=lambda *now: seen.append(now)),
     )
     assert "epoch 1 of the search" in message
     assert len(seen) < 10
@@ -327,7 +327,7 @@ def test_ctrl_c_after_a_non_finite_step_does_not_replace_the_last_good_checkpoin
 
     sets = ("weights.lr=1e30", "search.trace_steps=false", "search.batch_size=10")
     with pytest.raises(RunError):
-        start(small(*sets), tmp_path / "run", options=options(), progress=Watch(step=step_done))
+        start(small(*sets), tmp_path / "run", options=options(), progress=EarlyStopping(step=step_done))
     assert all(tensor.isfinite().all() for tensor in tensors(checkpoint(tmp_path / "run")))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.pipeline import Settings, resume, start
-from tests.pipeline.small import Watch, one_thread, options, small, trace
+from tests.pipeline.small import EarlyStopping, one_thread, options, small, trace
 
 FILES = ("genotype.json", "supernet.safetensors", "recipe.toml", "trace.jsonl")
 SETTINGS = {
@@ -55,12 +55,12 @@ def settings(recipe: str) -> Settings:
     return small(*SETTINGS[recipe], recipe=recipe)
 
 
-def crash_at(epoch: int, step: int) -> Watch:
+def crash_at(epoch: int, step: int) -> EarlyStopping:
     def step_done(*now: object) -> None:
         if now == ("search", epoch, step):
             raise Crash
 
-    return Watch(step=step_done)
+    return EarlyStopping(step=step_done)
 
 
 def crashed(recipe: str, folder: Path) -> None:
@@ -84,7 +84,7 @@ def crashed(recipe: str, folder: Path) -> None:
 @pytest.mark.parametrize("recipe", list(SETTINGS))
 def test_a_search_of_the_family_that_crashed_ends_as_the_one_that_never_did(recipe: str, tmp_path: Path) -> None:
     with one_thread():
-        watch = Watch()
+        watch = EarlyStopping()
         start(settings(recipe), tmp_path / "whole", options=options(), command="search", progress=watch)
         crashed(recipe, tmp_path / "crashed")
     different = [

@@ -11,9 +11,9 @@ import pytest
 
 from edgewise.errors import RunError, ShortOfMemoryError
 from edgewise.pipeline import PhaseEstimate, start
-from edgewise.pipeline.fit import MemoryEstimate, peak_of
+from edgewise.pipeline.batch_size import MemoryEstimate, peak_of
 from edgewise.runtime.compute import Compute
-from tests.pipeline.small import ESTIMATE, RUN, Watch, child_environment, options, small
+from tests.pipeline.small import ESTIMATE, RUN, EarlyStopping, child_environment, options, small
 
 GB = 10**9
 # Estimates at batch 64 in a fresh process, then does real steps at batch 192 in another.
@@ -77,7 +77,7 @@ def test_two_points_that_make_no_rising_line_tell_nothing(small: tuple[int, int]
 
 
 def test_where_the_system_does_not_tell_there_is_no_peak(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.pipeline.fit.reset_peak_memory", lambda device: False)
+    monkeypatch.setattr("edgewise.pipeline.batch_size.reset_peak_memory", lambda device: False)
     assert peak_of(lambda: None, Compute("cpu")) is None
 
 
@@ -106,7 +106,7 @@ def test_a_run_says_what_fits_before_its_first_step(tmp_path: Path, monkeypatch:
     phases = [PhaseEstimate("search", 3, 3, 2.0, 10, line((32, GB), (64, 2 * GB)))]
     monkeypatch.setattr(ESTIMATE, "estimate", lambda *args, **kwargs: phases)
     monkeypatch.setattr(RUN, "run_phase", lambda phase, context: context.progress.say(phase))
-    watch = Watch()
+    watch = EarlyStopping()
     with pytest.raises(RunError, match="genotype"):
         start(small(), tmp_path / "run", options=options_with_estimate(), progress=watch)
     text = "\n".join(watch.lines)

@@ -22,7 +22,7 @@ from edgewise.runs.folder import RunFolder
 from edgewise.spaces import PUBLISHED
 from tests.pipeline.child import CHECKPOINT_SECONDS
 from tests.pipeline.small import (
-    Watch,
+    EarlyStopping,
     assert_same_outcome,
     kill_child,
     one_thread,
@@ -161,7 +161,7 @@ def test_a_budget_that_nothing_fits_leaves_the_others_alone(
         return size_of(design, sizing, what=what)
 
     monkeypatch.setattr(sys.modules["edgewise.pipeline.selecting"], "size_of", small_ones_fit)
-    watch = Watch()
+    watch = EarlyStopping()
     sets = ("budgets=[{params=9000},{params=14000}]", "compare=[]", *SIZES)
     with without_onnx():
         result = start(small(*sets), tmp_path / "run", options=options(), progress=watch)

@@ -31,7 +31,7 @@ PLACES = (
 
 
 @dataclass(frozen=True)
-class Moment:
+class SchedulePosition:
     """Where a child is killed: so many seconds after it has said that it is there."""
 
     place: tuple[str, int, int]
@@ -48,7 +48,7 @@ def is_at(line: str, place: tuple[str, int, int]) -> bool:
     return PLACES.index((title, int(epoch), int(step))) >= PLACES.index(place)
 
 
-def kill_at(moment: Moment, action: str, folder: Path) -> str:
+def kill_at(moment: SchedulePosition, action: str, folder: Path) -> str:
     """Runs a child and kills it at a moment; returns the place that it had reached."""
     return kill_child(lambda line: is_at(line, moment.place), action, folder, delay=moment.delay)
 
@@ -66,16 +66,16 @@ def finish(folder: Path) -> str:
     return done.stdout
 
 
-def moments(count: int, seed: int) -> list[Moment]:
+def moments(count: int, seed: int) -> list[SchedulePosition]:
     """Moments spread over the whole run: one from each of `count` equal parts, in order."""
     rng = random.Random(seed)
     bounds = [round(i * len(PLACES) / count) for i in range(count + 1)]
     chosen = [PLACES[rng.randrange(bounds[i], bounds[i + 1])] for i in range(count - 1)] + [PLACES[-1]]
     # Steps of these networks take 20 to 100 ms, the export some seconds.
-    return [Moment(place, rng.uniform(0, 2.0 if place[0] == "export" else 0.1)) for place in chosen]
+    return [SchedulePosition(place, rng.uniform(0, 2.0 if place[0] == "export" else 0.1)) for place in chosen]
 
 
-def kill_and_finish(chosen: list[Moment], folder: Path) -> None:
+def kill_and_finish(chosen: list[SchedulePosition], folder: Path) -> None:
     for i, moment in enumerate(chosen):
         kill_at(moment, "resume" if i else "start", folder)
     finish(folder)
@@ -83,7 +83,9 @@ def kill_and_finish(chosen: list[Moment], folder: Path) -> None:
 
 def test_a_run_killed_in_search_and_in_training_ends_as_the_run_never_killed(whole, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    kill_and_finish([Moment(("search", 1, 1), 0.03), Moment(("training (found)", 1, 1), 0.02)], folder)
+    kill_and_finish(
+        [SchedulePosition(("search", 1, 1), 0.03), SchedulePosition(("training (found)", 1, 1), 0.02)], folder
+    )
     assert_same_outcome(whole.folder, folder)
     assert {path.name for path in folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
 

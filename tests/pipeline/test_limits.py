@@ -15,7 +15,7 @@ from edgewise.data import load
 from edgewise.errors import ConfigError, EdgewiseError
 from edgewise.pipeline import Options, Settings, resolve
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
-from edgewise.pipeline.sizes import check_sizes
+from edgewise.pipeline.memory_check import check_sizes
 from edgewise.runtime.compute import Compute
 from edgewise.spaces import published
 from edgewise.study.plan import make_cells

@@ -22,7 +22,7 @@ from tests.pipeline.small import (
     PHASES,
     RUN,
     SETS,
-    Watch,
+    EarlyStopping,
     assert_same_outcome,
     assert_same_search,
     one_thread,
@@ -39,20 +39,20 @@ class Crash(Exception):
     """Ends a run as a power cut does: nothing of edgewise catches it."""
 
 
-def crash_at(title: str, epoch: int, step: int) -> Watch:
+def crash_at(title: str, epoch: int, step: int) -> EarlyStopping:
     def step_done(*now: object) -> None:
         if now == (title, epoch, step):
             raise Crash
 
-    return Watch(step=step_done)
+    return EarlyStopping(step=step_done)
 
 
-def crash_on_line(beginning: str) -> Watch:
+def crash_on_line(beginning: str) -> EarlyStopping:
     def line(text: str) -> None:
         if text.startswith(beginning):
             raise Crash
 
-    return Watch(line=line)
+    return EarlyStopping(line=line)
 
 
 # The step is done, its trace line is written, the checkpoint is not; or a phase's files are half there.
@@ -117,7 +117,8 @@ def test_without_a_checkpoint_in_the_epoch_a_resumed_run_goes_back_to_its_start(
             start(small(), folder, options=options(), command="search", progress=crash_at("search", 1, 1))
         with pytest.raises(Crash):
             resume(
-                folder, progress=Watch(step=lambda *now: seen.append(now), line=crash_on_line("normal cell").say)
+                folder,
+                progress=EarlyStopping(step=lambda *now: seen.append(now), line=crash_on_line("normal cell").say),
             )
     assert seen == [("search", e, s) for e in (1, 2) for s in range(3)]
     assert (whole.folder / "trace.jsonl").read_bytes().startswith((folder / "trace.jsonl").read_bytes())
@@ -135,12 +136,12 @@ def test_a_run_can_go_on_with_another_memory_mode_and_ends_the_same(whole, tmp_p
     assert_same_search(folder, whole.folder)
 
 
-def stop_at(title: str, epoch: int, step: int) -> Watch:
+def stop_at(title: str, epoch: int, step: int) -> EarlyStopping:
     def step_done(*now: object) -> None:
         if now == (title, epoch, step):
             os.kill(os.getpid(), signal.SIGINT)
 
-    return Watch(step=step_done)
+    return EarlyStopping(step=step_done)
 
 
 def test_ctrl_c_saves_within_the_epoch_says_how_to_go_on_and_loses_no_step(whole, tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_ctrl_c_saves_within_the_epoch_says_how_to_go_on_and_loses_no_step(whole
         assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
         with pytest.raises(Interrupted, match=r"epoch 3 of 3, after step 1 of 3"):
             resume(folder, progress=stop_at("search", 2, 0))
-        resume(folder, progress=Watch(step=lambda *now: seen.append(now)))
+        resume(folder, progress=EarlyStopping(step=lambda *now: seen.append(now)))
     assert seen == [("search", 2, 1), ("search", 2, 2)]
     assert_same_search(folder, whole.folder)
 
@@ -179,7 +180,7 @@ def test_handlers_of_signals_are_what_they_were_after_a_run(whole, number: int, 
 def test_resuming_a_finished_run_does_no_step_and_changes_no_result(whole, tmp_path: Path) -> None:
     folder = shutil.copytree(whole.folder, tmp_path / "run")
     before, seen = snapshot(folder), []
-    result = resume(folder, progress=Watch(step=lambda *now: seen.append(now)))
+    result = resume(folder, progress=EarlyStopping(step=lambda *now: seen.append(now)))
     assert seen == []
     after = snapshot(folder)
     assert set(after) == set(before)
@@ -364,6 +365,6 @@ def test_a_run_that_goes_on_with_another_number_of_threads_says_so(
     run = json.loads((folder / "run.json").read_text())
     with one_thread():
         (folder / "run.json").write_text(json.dumps(run | {"threads": 1 + more}))
-        watch = Watch()
+        watch = EarlyStopping()
         resume(folder, progress=watch)
     assert any("not bit for bit" in line for line in watch.lines) is said

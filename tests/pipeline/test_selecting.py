@@ -25,7 +25,7 @@ from tests.pipeline.child import CHECKPOINT_SECONDS
 from tests.pipeline.small import (
     RUN,
     SEED,
-    Watch,
+    EarlyStopping,
     assert_same_outcome,
     kill_child,
     one_thread,
@@ -290,7 +290,7 @@ def test_a_rung_without_an_epoch_is_refused() -> None:
 
 
 def test_who_goes_on_is_said(tmp_path: Path) -> None:
-    watch = Watch()
+    watch = EarlyStopping()
     with without_onnx():
         start(small(*SELECTS, "compare=[]"), tmp_path / "run", options=options(), progress=watch)
     said = [line for line in watch.lines if line.startswith("selection, rung")]
@@ -317,7 +317,7 @@ def test_a_selection_among_given_networks_that_crashed_is_gone_on_with(tmp_path:
                 options=options(),
                 command="select",
                 designs=designs,
-                progress=Watch(step=crash),
+                progress=EarlyStopping(step=crash),
             )
         assert "winner" not in selection_of(crashed)
         result = resume(crashed)

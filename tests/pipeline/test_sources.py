@@ -14,8 +14,8 @@ from PIL import Image
 from edgewise.data import DataSettings, absolute_path, as_text, load
 from edgewise.errors import RunError
 from edgewise.pipeline import resume, start
+from edgewise.pipeline.retest import retest
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
-from edgewise.pipeline.testing import retest
 from edgewise.runtime.compute import Compute
 from tests.pipeline.small import one_thread, options, small, without_onnx
 
@@ -113,7 +113,7 @@ def test_a_run_begun_with_a_relative_path_is_tested_and_resumed_from_elsewhere(
     with one_thread(), without_onnx():
         start(small(*sets, "search.epochs=2", "train.epochs=1"), "r", options=options())
     monkeypatch.chdir("/")
-    monkeypatch.setattr("edgewise.data.opening.hub_source", refuse)
+    monkeypatch.setattr("edgewise.data.sources.hub_source", refuse)
     folder = tmp_path / "r"
     result, names = retest(folder, data=None, seed=None, compute=Compute("cpu"))
     assert (result.images, names) == (16, ("a", "b"))

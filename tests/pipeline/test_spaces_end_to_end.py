@@ -18,7 +18,7 @@ from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, published, validate
 from edgewise.spaces.nb201 import from_string, to_string
-from tests.pipeline.small import FILES, NETWORKS, Watch, options, small, trace
+from tests.pipeline.small import FILES, NETWORKS, EarlyStopping, options, small, trace
 from tests.search.problem import make_task, same, tiny
 
 BLOCK = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
@@ -173,7 +173,7 @@ def test_training_a_cell_of_nas_bench_201_with_an_auxiliary_head_is_refused_befo
 @pytest.mark.parametrize("name", ["NASNet", "AmoebaNet", "NB201_best_cifar10"])
 def test_a_published_network_is_trained_and_exported_like_any_other(name: str, tmp_path) -> None:
     settings = small("train.epochs=1", "train.auxiliary=0", "data.train_images=100")
-    watch = Watch()
+    watch = EarlyStopping()
     result = start(
         settings, tmp_path / "run", options=options(), command="train", genotype=published(name), progress=watch
     )

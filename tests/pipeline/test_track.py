@@ -15,7 +15,7 @@ from edgewise.errors import ConfigError
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.track import Tracking
 from edgewise.pipeline.trackers import send_table
-from edgewise.report.paint import paint_cells
+from edgewise.report.png import paint_cells
 from edgewise.spaces import cell_name, published
 from tests.pipeline.small import SEED, one_thread, small, trace
 from tests.pipeline.stand_ins import Recorder, Trackio, install

@@ -23,10 +23,10 @@ from PIL import Image
 
 from edgewise.config.build import dump
 from edgewise.pipeline import Options, resume, start, summary_columns, summary_rows
-from edgewise.report.paint import paint_cells
+from edgewise.report.png import paint_cells
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import cell_name
-from tests.pipeline.small import SEED, Watch, one_thread, small, trace, without_onnx
+from tests.pipeline.small import SEED, EarlyStopping, one_thread, small, trace, without_onnx
 
 SETS = ("search.epochs=2", "search.trace_steps=false", "compare=['random']")
 
@@ -60,7 +60,7 @@ def interrupted_run(
             folder.with_name("stopped").touch()
             os.kill(os.getpid(), signal.SIGINT)
 
-    watch = Watch(stop)
+    watch = EarlyStopping(stop)
     with one_thread(), without_onnx():
         with pytest.raises(Interrupted):
             start(small(*SETS), folder, options=Options(seed=SEED, device="cpu", track=name), progress=watch)

@@ -13,7 +13,7 @@ from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.track import Tracking, open_tracking
 from edgewise.pipeline.trackers import open_tracker
 from edgewise.progress.plain import SilentProgress
-from edgewise.report.paint import paint_cells
+from edgewise.report.png import paint_cells
 from edgewise.runs.folder import RunFolder
 from edgewise.spaces import cell_name, published
 from tests.pipeline.small import small

@@ -11,7 +11,7 @@ from edgewise.data import SealedImages
 from edgewise.pipeline import RunResult, start
 from edgewise.search import SearchTask
 from edgewise.train import TrainTask
-from tests.pipeline.small import Watch, one_thread, options, small
+from tests.pipeline.small import EarlyStopping, one_thread, options, small
 
 
 @dataclass
@@ -37,7 +37,7 @@ def whole_run(factory: pytest.TempPathFactory) -> Whole:
 def _make(factory: pytest.TempPathFactory) -> Whole:
     folder = factory.mktemp("whole") / "run"
     events: list[str] = []
-    watch = Watch()
+    watch = EarlyStopping()
     with pytest.MonkeyPatch.context() as patch, one_thread():
         _record(patch, events)
         result = start(small(), folder, options=options(), progress=watch)

@@ -12,7 +12,7 @@ from edgewise.report.record import read_record
 
 
 def edit(path: Path, line: int, change: dict | str) -> None:
-    """Changes a line of a file of records, counted from 1: a text replaces it, None removes a key."""
+    """DrawnHooks a line of a file of records, counted from 1: a text replaces it, None removes a key."""
     lines = path.read_text().splitlines()
     if isinstance(change, str):
         lines[line - 1] = change

@@ -44,7 +44,7 @@ from edgewise.nn import Engine, Supernet, SupernetSpec, synchronise
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch, SearchBatches
-from edgewise.search.together import without_kernels
+from edgewise.search.distributed import without_kernels
 from edgewise.spaces.space import S4, SPACES, CellSpace
 from edgewise.train import TrainTask, evaluate
 from tests.search.problem import AUGMENT, CLASSES, SMALL, make_images, make_splits, make_task, tiny

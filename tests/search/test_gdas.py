@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from edgewise.methods import GumbelHard, Moment
+from edgewise.methods import GumbelHard, SchedulePosition
 from tests.search.family import named
 from tests.search.probe import count_operations, watch_passes
 from tests.search.problem import SMALL, feeds, make_batch, make_search
@@ -64,10 +64,10 @@ def test_every_forward_pass_draws_anew_the_arch_step_and_the_weight_step_include
 
 
 def test_tau_follows_the_epoch_in_the_arch_step_and_in_the_weight_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments: list[Moment] = []
+    moments: list[SchedulePosition] = []
     plain = GumbelHard.tau
 
-    def noted(self: GumbelHard, moment: Moment) -> float:
+    def noted(self: GumbelHard, moment: SchedulePosition) -> float:
         moments.append(moment)
         return plain(self, moment)
 
@@ -76,7 +76,7 @@ def test_tau_follows_the_epoch_in_the_arch_step_and_in_the_weight_step(monkeypat
     for epoch in range(4):
         search.step(feeds(WEIGHTS, ARCH), epoch)
     # An arch step and a weight step, each with one draw for both cell types.
-    assert moments == [Moment(epoch, 4) for epoch in range(4) for _ in range(2)]
+    assert moments == [SchedulePosition(epoch, 4) for epoch in range(4) for _ in range(2)]
 
 
 def test_a_low_tau_and_a_high_tau_draw_alike_and_differ_in_their_gradient_by_what_the_softmax_says() -> None:
@@ -85,7 +85,7 @@ def test_a_low_tau_and_a_high_tau_draw_alike_and_differ_in_their_gradient_by_wha
     for epoch, tau in ((0, 10.0), (2, 3.4), (3, 0.1)):
         leaf = alpha.clone().requires_grad_()
         generator = torch.Generator().manual_seed(4)
-        mixture = GumbelHard().mixture(leaf, moment=Moment(epoch, 4), generator=generator)
+        mixture = GumbelHard().mixture(leaf, moment=SchedulePosition(epoch, 4), generator=generator)
         (found,) = torch.autograd.grad((mixture.weights * factors).sum(), leaf)
         other = alpha.clone().requires_grad_()
         uniform = torch.rand(5, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgewise.data import Batch
-from edgewise.methods import Adversarial, Moment, RandomSmoothing
+from edgewise.methods import Adversarial, RandomSmoothing, SchedulePosition
 from edgewise.nn import Mixture, evaluation_mode
 from edgewise.search import BilevelSearch
 from tests.search.family import named
@@ -56,7 +56,7 @@ def test_a_perturbed_weight_step_leaves_alpha_its_gradients_and_its_optimiser_bi
     before = snapshot(search.arch), gradients_of(search.arch)
     weights = weights_of(search.supernet)
     for epoch in (0, 1):
-        search.weights_step(WEIGHTS, 0.1, moment=Moment(epoch, 2))
+        search.weights_step(WEIGHTS, 0.1, moment=SchedulePosition(epoch, 2))
     assert same((snapshot(search.arch), gradients_of(search.arch)), before)
     assert not same(weights_of(search.supernet), weights)
     assert same(
@@ -87,7 +87,7 @@ def test_the_adversary_raises_the_loss_of_the_real_weights_batch_above_random_sm
             recipe = replace(named("s-darts-rs"), perturbation=kind(start=0.2, rise=0.0))
             search = make_search(recipe, seed=seed)
             with torch.no_grad():
-                moved = search._perturbed(search.mixture(), None, WEIGHTS, Moment(0, 2))
+                moved = search._perturbed(search.mixture(), None, WEIGHTS, SchedulePosition(0, 2))
             losses[kind] = loss_under(search, {n: m.weights for n, m in moved.items()}, WEIGHTS)
         plain = {n: v.detach().softmax(-1) for n, v in search.arch.alpha.items()}
         assert losses[Adversarial] > loss_under(search, plain, WEIGHTS) + 1e-4
@@ -111,7 +111,7 @@ def test_the_adversary_moves_no_statistics_no_weights_and_no_gradients() -> None
     search.step(feeds(WEIGHTS, ARCH), 0)
     before = statistics(search.supernet), weights_of(search.supernet), gradients_of(search.supernet)
     with torch.no_grad():
-        moved = search._perturbed(search.mixture(), None, WEIGHTS, Moment(1, 2))
+        moved = search._perturbed(search.mixture(), None, WEIGHTS, SchedulePosition(1, 2))
     assert not same(moved["normal"].weights, search.mixture()["normal"].weights.detach())
     after = statistics(search.supernet), weights_of(search.supernet), gradients_of(search.supernet)
     assert same(after, before)

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from edgewise.benchmarks import DATASETS, Table, column
 from edgewise.spaces import SPACES
 from edgewise.strategies import (
     EvolutionSettings,
@@ -28,6 +27,7 @@ from edgewise.strategies import (
     StrategySettings,
     make_strategy,
 )
+from edgewise.tabular import DATASETS, Table, column
 
 SEEDS = 50
 # Mean and standard deviation on CIFAR-10, CIFAR-100 and ImageNet16-120.

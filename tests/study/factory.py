@@ -12,7 +12,7 @@ import pytest
 
 from edgewise.config.build import to_toml
 from edgewise.pipeline import Options, RunResult, Settings
-from edgewise.pipeline.ending import noting_end
+from edgewise.pipeline.record_failure import noting_end
 from edgewise.progress.protocol import Progress
 from edgewise.runs.folder import RunFolder
 from edgewise.runtime.interrupt import Interrupted
@@ -132,8 +132,8 @@ def search_epoch(epoch: int, accuracy: float, cells: Genotype) -> dict[str, Any]
 
 def install(patch: pytest.MonkeyPatch, fake: FakePipeline) -> FakePipeline:
     """Puts the fake in the pipeline's place."""
-    patch.setattr("edgewise.study.work.start", fake.start)
-    patch.setattr("edgewise.study.work.resume", fake.resume)
+    patch.setattr("edgewise.study.worker.start", fake.start)
+    patch.setattr("edgewise.study.worker.resume", fake.resume)
     return fake
 
 

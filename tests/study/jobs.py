@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from edgewise.study.work import Job, Outcome
+from edgewise.study.worker import Job, Outcome
 
 
 def job(name: str, root: Path) -> Job:

@@ -12,7 +12,7 @@ from edgewise.pipeline import start
 from edgewise.study import StudyOptions, conduct
 from edgewise.study.local import InProcess, Processes
 from edgewise.study.spec import spec_from_table
-from edgewise.study.work import Job, Outcome
+from edgewise.study.worker import Job, Outcome
 from tests.pipeline.small import SEED, SETS, assert_same_search, one_thread, options, small
 from tests.study.jobs import job, work
 

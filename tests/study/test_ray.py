@@ -18,7 +18,7 @@ from edgewise.errors import ConfigError, RunError
 from edgewise.study import StudyOptions, conduct
 from edgewise.study.on_ray import RayTasks, connect
 from edgewise.study.spec import spec_from_table
-from edgewise.study.work import Job, Outcome
+from edgewise.study.worker import Job, Outcome
 from tests.pipeline.small import SEED, SETS, assert_same_search, one_thread
 from tests.study.factory import FakePipeline, spec
 from tests.study.jobs import job, work

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from edgewise.benchmarks import Table
-    from edgewise.benchmarks.table import Query
+    from edgewise.tabular import Table
+    from edgewise.tabular.table import Query
 
 BENCHMARK_EXAMPLES = """Examples:
 
@@ -38,7 +38,7 @@ def benchmark(
     partial: Annotated[bool, typer.Option("--partial", help="Take a table that lacks architectures.")] = False,
 ) -> None:
     """Look cells of NAS-Bench-201 up: accuracy, rank and regret; without a cell, a summary of the table."""
-    from edgewise.benchmarks import Table
+    from edgewise.tabular import Table
 
     table = Table.read(file, partial=partial)
     if query is None:
@@ -54,8 +54,8 @@ def _read_query(text: str) -> Query:
 
 
 def _summarise(table: Table) -> None:
-    from edgewise.benchmarks import DATASETS, column
     from edgewise.progress.choose import make_progress
+    from edgewise.tabular import DATASETS, column
 
     progress = make_progress()
     progress.say(f"{table.name}: {len(table):,} architectures of NAS-Bench-201")
@@ -71,8 +71,8 @@ def _summarise(table: Table) -> None:
 
 
 def _answer(table: Table, query: Query) -> None:
-    from edgewise.benchmarks import ACCURACIES
     from edgewise.progress.choose import make_progress
+    from edgewise.tabular import ACCURACIES
 
     progress = make_progress()
     entry = table.entry(query)

@@ -184,7 +184,7 @@ def select(
 ) -> None:
     """Choose the best of given networks for your images, by training them a little."""
     from edgewise.pipeline import selecting
-    from edgewise.pipeline.fits import designs_of
+    from edgewise.pipeline.possible_sizes import designs_of
 
     designs = designs_of(genotypes)
     limited = with_limits(limits, sets)

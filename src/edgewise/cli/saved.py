@@ -67,7 +67,7 @@ def derive(
 
     genotype, found = derive_epoch(run, epoch)
     if limits:
-        from edgewise.pipeline.fits import fit_derived
+        from edgewise.pipeline.possible_sizes import fit_derived
 
         typer.echo(printable(fit_derived(run, genotype, limits)), err=True)
     text = write_genotype(genotype, form.value)
@@ -94,7 +94,7 @@ def run_test(
     import json
     from dataclasses import asdict
 
-    from edgewise.pipeline.testing import retest
+    from edgewise.pipeline.retest import retest
     from edgewise.runs.atomic import write_bytes
     from edgewise.runtime.compute import Compute
 

@@ -50,7 +50,7 @@ def fit(
     """Say how large networks may be within limits; nothing is trained."""
     from dataclasses import replace
 
-    from edgewise.pipeline.fits import LAYERS, fit_budget, fit_networks, fit_table, subject_of
+    from edgewise.pipeline.possible_sizes import LAYERS, fit_budget, fit_networks, fit_table, subject_of
     from edgewise.progress.choose import make_progress
 
     budget = replace(fit_budget(limits), fit_layers=layers is None)

@@ -5,8 +5,8 @@ from edgewise.data.batches import Batch, Batches, in_order
 from edgewise.data.images import Images, SealedImages, Splits
 from edgewise.data.load import load
 from edgewise.data.normalisation import Normalisation
-from edgewise.data.opening import absolute_path, as_text
 from edgewise.data.settings import AugmentSettings, DataSettings
+from edgewise.data.sources import absolute_path, as_text
 
 __all__ = [
     "Augment",

@@ -14,12 +14,12 @@ from edgewise.data.checks import check_classes, check_counts, drop_unused
 from edgewise.data.decode import Format, Header
 from edgewise.data.images import Images, SealedImages, Splits, fingerprint
 from edgewise.data.normalisation import Normalisation
-from edgewise.data.opening import open_source
-from edgewise.data.reading import Unreadable, raise_unreadable, read_headers
-from edgewise.data.residence import read_part, stream_part, streams
+from edgewise.data.parallel_decoding import Unreadable, raise_unreadable, read_headers
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part, Source
+from edgewise.data.sources import open_source
 from edgewise.data.split import cap, cut
+from edgewise.data.storage import read_part, stream_part, streams
 from edgewise.errors import ConfigError, DataError
 from edgewise.runtime.random import Streams
 from edgewise.text import readable

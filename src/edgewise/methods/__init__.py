@@ -13,7 +13,7 @@ from edgewise.methods.perturbation import Adversarial, RandomSmoothing
 from edgewise.methods.projection import Order, Projection, Projector
 from edgewise.methods.recipe import ArchSettings, Recipe, SearchSettings, TrainSettings, WeightsSettings
 from edgewise.methods.relaxation import Relaxation, Softmax
-from edgewise.methods.schedule import Moment
+from edgewise.methods.schedule import SchedulePosition
 from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages, strongest
@@ -72,7 +72,7 @@ __all__ = [
     "FirstOrder",
     "GumbelHard",
     "HessianStop",
-    "Moment",
+    "SchedulePosition",
     "OperationNoise",
     "Order",
     "PartialChannels",

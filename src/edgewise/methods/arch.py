@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from edgewise.errors import NonFiniteError
 from edgewise.methods.relaxation import Relaxation
-from edgewise.methods.schedule import START, Moment
+from edgewise.methods.schedule import START, SchedulePosition
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.genotype import cell_name
 from edgewise.spaces.space import CellSpace
@@ -58,7 +58,7 @@ class ArchParameters(nn.Module):
         return getattr(self, f"kept_{cell_type}")
 
     def mixture(
-        self, relaxation: Relaxation, *, moment: Moment = START, generator: torch.Generator | None = None
+        self, relaxation: Relaxation, *, moment: SchedulePosition = START, generator: torch.Generator | None = None
     ) -> dict[str, Mixture]:
         """The mixture of each cell type for one forward pass, differentiable in alpha.
 

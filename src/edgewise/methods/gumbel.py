@@ -11,7 +11,7 @@ from torch import Tensor
 
 from edgewise.errors import NonFiniteError
 from edgewise.methods.relaxation import masked_softmax
-from edgewise.methods.schedule import START, Moment
+from edgewise.methods.schedule import START, SchedulePosition
 from edgewise.nn.mixture import Mixture
 from edgewise.runtime.transfer import to_device
 
@@ -40,7 +40,7 @@ class GumbelHard:
     kind: Literal["gumbel_hard"] = "gumbel_hard"
     draws: ClassVar[bool] = True
 
-    def tau(self, moment: Moment) -> float:
+    def tau(self, moment: SchedulePosition) -> float:
         """The temperature of an epoch."""
         share = moment.epoch / max(1, moment.epochs - 1)
         return self.tau_max - (self.tau_max - self.tau_min) * share
@@ -54,7 +54,7 @@ class GumbelHard:
         alpha: Tensor,
         kept: Tensor | None = None,
         *,
-        moment: Moment = START,
+        moment: SchedulePosition = START,
         generator: torch.Generator | None = None,
     ) -> Mixture:
         """See `Relaxation.mixture`; draws one primitive for each edge.

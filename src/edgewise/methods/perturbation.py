@@ -11,7 +11,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from edgewise.config.limits import Times
-from edgewise.methods.schedule import Moment
+from edgewise.methods.schedule import SchedulePosition
 from edgewise.runtime.transfer import to_device
 
 Mixtures = dict[str, Tensor]
@@ -33,7 +33,7 @@ class Growing:
     start: Annotated[float, Ge(0)] = 0.03
     rise: Annotated[float, Ge(0)] = 0.27
 
-    def epsilon(self, moment: Moment) -> float:
+    def epsilon(self, moment: SchedulePosition) -> float:
         """The radius of an epoch."""
         return self.start + self.rise * moment.epoch / moment.epochs
 

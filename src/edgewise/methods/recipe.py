@@ -9,8 +9,8 @@ from annotated_types import Ge, Gt, Lt
 
 from edgewise.config.limits import BatchSize, Channels, Epochs, Layers
 from edgewise.errors import ConfigError
+from edgewise.methods.compatibility import recipe_faults
 from edgewise.methods.derivation import SkipLimit, TopEdges
-from edgewise.methods.faults import recipe_faults
 from edgewise.methods.gradient import FirstOrder
 from edgewise.methods.gumbel import GumbelHard
 from edgewise.methods.hessian_stop import Adaptation, HessianStop
@@ -18,7 +18,7 @@ from edgewise.methods.parts import Diagnostics, EdgeNormalisation, PartialChanne
 from edgewise.methods.perturbation import Adversarial, RandomSmoothing
 from edgewise.methods.projection import Projection
 from edgewise.methods.relaxation import Softmax
-from edgewise.methods.schedule import Moment
+from edgewise.methods.schedule import SchedulePosition
 from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages
@@ -198,7 +198,7 @@ class Recipe:
         """How many epochs of the search, or of each of its stages, alpha and beta stay frozen."""
         return 0 if self.warm_up is None else self.warm_up.epochs
 
-    def locate(self, epoch: int) -> tuple[int, Moment]:
+    def locate(self, epoch: int) -> tuple[int, SchedulePosition]:
         """The stage of an epoch, and how far that stage has come; one stage where there are none."""
         epochs = self.search.epochs
-        return (0, Moment(epoch, epochs)) if self.stages is None else self.stages.locate(epoch, epochs)
+        return (0, SchedulePosition(epoch, epochs)) if self.stages is None else self.stages.locate(epoch, epochs)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
-from edgewise.methods.schedule import START, Moment
+from edgewise.methods.schedule import START, SchedulePosition
 from edgewise.nn.mixture import Mixture
 
 
@@ -24,7 +24,7 @@ class Relaxation(Protocol):
         alpha: Tensor,
         kept: Tensor | None = None,
         *,
-        moment: Moment = START,
+        moment: SchedulePosition = START,
         generator: torch.Generator | None = None,
     ) -> Mixture:
         """The mixture of one forward pass; weights and `active` have alpha's shape.
@@ -63,7 +63,7 @@ class Softmax:
         alpha: Tensor,
         kept: Tensor | None = None,
         *,
-        moment: Moment = START,
+        moment: SchedulePosition = START,
         generator: torch.Generator | None = None,
     ) -> Mixture:
         """See `Relaxation.mixture`; all operations are evaluated, nothing is drawn."""

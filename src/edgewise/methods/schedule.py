@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Moment:
+class SchedulePosition:
     """How far a search, or a stage of it, has come.
 
     Args:
@@ -19,7 +19,7 @@ class Moment:
     epochs: int
 
 
-START = Moment(0, 1)
+START = SchedulePosition(0, 1)
 
 
 def cosine(epoch: float, epochs: int, *, lr: float, lr_min: float) -> float:

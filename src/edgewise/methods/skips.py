@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from edgewise.config.limits import Few
-from edgewise.methods.schedule import Moment
+from edgewise.methods.schedule import SchedulePosition
 from edgewise.nn import OperationHook, spread
 from edgewise.nn.hooks import Change, DrawnHook
 from edgewise.runtime.distributed import ALONE, Processes
@@ -39,7 +39,7 @@ class SkipDropout:
     decay: Annotated[float, Ge(0)] = 0.2
     kind: Literal["skip_dropout"] = "skip_dropout"
 
-    def rate(self, stage: int, moment: Moment, frozen: int) -> float:
+    def rate(self, stage: int, moment: SchedulePosition, frozen: int) -> float:
         """The dropout rate of an epoch.
 
         Args:
@@ -85,12 +85,12 @@ class OperationNoise:
     cosine_decay: bool = False
     kind: Literal["operation_noise"] = "operation_noise"
 
-    def scale(self, moment: Moment) -> float:
+    def scale(self, moment: SchedulePosition) -> float:
         """What the noise is multiplied with in an epoch."""
         return 0.5 * (1.0 + math.cos(math.pi * moment.epoch / moment.epochs)) if self.cosine_decay else 1.0
 
     def hook(
-        self, moment: Moment, generator: torch.Generator, processes: Processes = ALONE
+        self, moment: SchedulePosition, generator: torch.Generator, processes: Processes = ALONE
     ) -> OperationHook | None:
         """Noise for one forward pass of the processes' batch; None where the factor is 0."""
         scale = self.scale(moment)
@@ -135,7 +135,7 @@ class SearchDropPath:
     probability: Annotated[float, Gt(0), Lt(1)] = 0.2
     kind: Literal["search_drop_path"] = "search_drop_path"
 
-    def rate(self, moment: Moment) -> float:
+    def rate(self, moment: SchedulePosition) -> float:
         """The probability of an epoch."""
         return self.probability * moment.epoch / max(1, moment.epochs - 1)
 
@@ -150,6 +150,6 @@ class WeightDecayRamp:
     end: Annotated[float, Ge(0)] = 0.03
     kind: Literal["weight_decay_ramp"] = "weight_decay_ramp"
 
-    def weight_decay(self, start: float, moment: Moment) -> float:
+    def weight_decay(self, start: float, moment: SchedulePosition) -> float:
         """The weight decay of an epoch."""
         return start + (self.end - start) * moment.epoch / max(1, moment.epochs - 1)

@@ -11,7 +11,7 @@ from annotated_types import Le
 from torch import Tensor
 
 from edgewise.config.limits import MOST_LAYERS, Few, TimesOrNone
-from edgewise.methods.schedule import Moment
+from edgewise.methods.schedule import SchedulePosition
 
 AddedLayers = Annotated[int, Le(MOST_LAYERS)]
 
@@ -58,11 +58,11 @@ class Stages:
             )
         return faults
 
-    def locate(self, epoch: int, epochs: int) -> tuple[int, Moment]:
+    def locate(self, epoch: int, epochs: int) -> tuple[int, SchedulePosition]:
         """The stage of an epoch of the whole search, and how far that stage has come."""
         starts = self._starts(epochs)
         stage = max(s for s in range(len(self.add_layers)) if starts[s] <= epoch)
-        return stage, Moment(epoch - starts[stage], starts[stage + 1] - starts[stage])
+        return stage, SchedulePosition(epoch - starts[stage], starts[stage + 1] - starts[stage])
 
     def lengths(self, epochs: int) -> list[int]:
         """The epochs of each stage of a search of so many."""

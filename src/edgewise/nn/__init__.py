@@ -1,9 +1,11 @@
 """Modules: operations, cells, the derived network, the supernet and its mixed operations, their cost."""
 
+from edgewise.nn.activation_checkpointing import Memory
 from edgewise.nn.auxiliary import AuxiliaryHead
 from edgewise.nn.build import AnyNetwork, AnySupernet, build_network, build_supernet
 from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
+from edgewise.nn.derived_on_kernels import AveragePool, PointwiseConv, SeparableConv, use_engine
 from edgewise.nn.drop_path import BranchCounter, DrawnDropPath, DropPath
 from edgewise.nn.engine import Engine, NetworkEngine
 from edgewise.nn.factorized import FactorizedReduction
@@ -15,9 +17,7 @@ from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffl
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.nb201 import NB201Network, NB201Supernet, ReductionBlock, stage_lengths
 from edgewise.nn.network import Network, NetworkSpec
-from edgewise.nn.on_engine import AveragePool, PointwiseConv, SeparableConv, use_engine
 from edgewise.nn.operations import OPERATIONS, operation
-from edgewise.nn.recompute import Memory
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
 from edgewise.nn.resnet8 import ResNet8
 from edgewise.nn.statistics import evaluation_mode, frozen_statistics, frozen_weights

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import sum_nodes
 from edgewise.nn.factorized import FactorizedReduction
-from edgewise.nn.lean import LeanReluConvNorm
+from edgewise.nn.memory_saving import LeanReluConvNorm
 from edgewise.nn.operations import operation, relu_conv_norm
 from edgewise.spaces.genotype import Cell
 

@@ -10,7 +10,7 @@ operators, called once for everything of a kind that leaves a node (`edgewise.nn
 differentiable. `auto`: kernels that do a whole cell in a few passes where they can (`edgewise.nn.native`), else
 `grouped` where it pays, else `plain`. All give the same numbers, rounding aside; what `auto` gives can be
 differentiated once. Hooks, which change outputs within a cell, are carried by all of them where they can draw
-beforehand (`edgewise.nn.changes`); others run plain whatever is asked for.
+beforehand (`edgewise.nn.drawn_hooks`); others run plain whatever is asked for.
 """
 
 NetworkEngine = Literal["auto", "plain"]

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgewise.nn.derived_on_kernels import OnEngine
 from edgewise.nn.native.affine import can_train
 from edgewise.nn.native.pointwise import train_pointwise
-from edgewise.nn.on_engine import OnEngine
 
 
 class FactorizedReduction(OnEngine):

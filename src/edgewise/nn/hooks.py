@@ -38,7 +38,7 @@ class DrawnHook:
 
 @dataclass(frozen=True)
 class Hooks:
-    """Changes of outputs for one forward pass.
+    """DrawnHooks of outputs for one forward pass.
 
     Args:
         operation: applied to the output of every operation, before it is weighed; None for no change.

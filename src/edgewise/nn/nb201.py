@@ -8,7 +8,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from edgewise.errors import ConfigError
-from edgewise.nn.changes import draw_changes
+from edgewise.nn.activation_checkpointing import checkpointed
+from edgewise.nn.drawn_hooks import draw_changes
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes
 from edgewise.nn.engine import Engine
@@ -18,7 +19,6 @@ from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import NetworkSpec
 from edgewise.nn.operations import operation, relu_conv_norm
-from edgewise.nn.recompute import remembering
 from edgewise.nn.stems import Stem
 from edgewise.nn.supernet import SupernetSpec
 from edgewise.spaces.genotype import Cell, Genotype
@@ -229,6 +229,6 @@ class NB201Supernet(nn.Module):
             if stage > 0:
                 out = self.reductions[stage - 1](out)
             for cell in cells:  # type: ignore[union-attr]
-                call = remembering(cell, cell, self.spec.memory)
+                call = checkpointed(cell, cell, self.spec.memory)
                 out = call(out, mixture[self.cell_type], weights, hooks, engine=engine)
         return self.head(out)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from edgewise.errors import GenotypeError
+from edgewise.nn.derived_on_kernels import AveragePool, PointwiseConv, SeparableConv
 from edgewise.nn.factorized import FactorizedReduction, Pointwise
 from edgewise.nn.noise import Noise
-from edgewise.nn.on_engine import AveragePool, PointwiseConv, SeparableConv
 
 
 class Zero(nn.Module):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.errors import ConfigError
+from edgewise.nn.activation_checkpointing import Memory, checkpointed
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
-from edgewise.nn.changes import draw_changes
+from edgewise.nn.drawn_hooks import draw_changes
 from edgewise.nn.edges import Kept, mix_nodes, mixed_edges
 from edgewise.nn.engine import Engine
 from edgewise.nn.grouped import GroupedCell
@@ -20,7 +21,6 @@ from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.native import can_run, run_cell
 from edgewise.nn.operations import operation
-from edgewise.nn.recompute import Memory, remembering
 from edgewise.nn.stems import Stem, StemName
 from edgewise.spaces.space import CellSpace
 
@@ -119,7 +119,7 @@ class SearchCell(nn.Module):
             memory: see `Memory`.
         """
         inputs = self.preprocess(before, previous)
-        return remembering(self.edges, self._mix, memory)(*inputs, mixture, edge_weights, hooks, engine=engine)
+        return checkpointed(self.edges, self._mix, memory)(*inputs, mixture, edge_weights, hooks, engine=engine)
 
     def _mix(
         self,

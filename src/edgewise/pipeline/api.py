@@ -9,8 +9,8 @@ from edgewise.budget import Budget
 from edgewise.export import Classifier, load_network
 from edgewise.pipeline.explore import Explored, start_explore
 from edgewise.pipeline.explore_settings import resolve_explore
-from edgewise.pipeline.fits import designs_of
 from edgewise.pipeline.front import picked
+from edgewise.pipeline.possible_sizes import designs_of
 from edgewise.pipeline.run import Options, RunResult, start
 from edgewise.pipeline.settings import resolve, selecting
 from edgewise.progress.protocol import Progress
@@ -45,7 +45,7 @@ def run(
         device: "auto", "cpu", "cuda", ...
         precision: "fp32", "bf16" or "fp16".
         compile: whether to compile (see docs/speed.md).
-        progress: `edgewise.core.make_progress()` shows bars; silent by default.
+        progress: `edgewise.progress.choose.make_progress()` shows bars; silent by default.
 
     Raises:
         EdgewiseError: see `edgewise.pipeline.start`.

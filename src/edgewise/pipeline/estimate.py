@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from edgewise.budget import EXACT
 from edgewise.data import Augment, Splits
 from edgewise.nn import StemName
-from edgewise.pipeline.fit import MemoryEstimate, half_of, peak_of, room_bytes
+from edgewise.pipeline.batch_size import MemoryEstimate, half_of, peak_of, room_bytes
 from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.settings import RANDOM_SEARCH, Settings
 from edgewise.pipeline.sizing import Sizing

@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgewise.benchmarks import Table
 from edgewise.config.build import build, to_toml
 from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError, RunError
-from edgewise.pipeline.ending import noting_end
 from edgewise.pipeline.explore_settings import TABLE, ExploreSettings
+from edgewise.pipeline.record_failure import noting_end
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
 from edgewise.pipeline.sources import path_facts, path_of_run, source_of_run
-from edgewise.pipeline.speed import announce_kernels
-from edgewise.pipeline.trainer import Place, TrainScorer
+from edgewise.pipeline.speed_advice import announce_kernels
+from edgewise.pipeline.training_score import Place, TrainScorer
 from edgewise.progress.plain import SilentProgress
 from edgewise.progress.protocol import Phase, Progress
 from edgewise.report import write_report
@@ -29,6 +28,7 @@ from edgewise.runtime.compute import Compute
 from edgewise.runtime.interrupt import Interrupted, StopRequest
 from edgewise.spaces import Genotype, space
 from edgewise.strategies import Strategy, make_strategy
+from edgewise.tabular import Table
 
 SPACE_NEEDED = 16 * 2**20
 COMMAND = "explore"

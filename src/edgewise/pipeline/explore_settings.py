@@ -9,7 +9,6 @@ from typing import Annotated
 
 from annotated_types import Gt, Lt
 
-from edgewise.benchmarks import ACCURACIES, column
 from edgewise.budget import Budget
 from edgewise.citations import CITATIONS
 from edgewise.config.build import build, dump, merge
@@ -22,6 +21,7 @@ from edgewise.pipeline.budgets import stated_budget, with_budget
 from edgewise.pipeline.presets import PRESETS
 from edgewise.spaces import space
 from edgewise.strategies import SOURCES, EvolutionSettings, StrategySettings, strategy_settings
+from edgewise.tabular import ACCURACIES, column
 
 TABLE, TRAIN = "table:", "train:"
 DEFAULT_COLUMN = column("cifar10", "valid")

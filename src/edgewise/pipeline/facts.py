@@ -11,9 +11,9 @@ import torch
 
 from edgewise.data import DataSettings, Splits
 from edgewise.nn import choose_stem
-from edgewise.pipeline.fitting import budget_facts
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.settings import Settings
+from edgewise.pipeline.size_phase import budget_facts
 from edgewise.pipeline.sources import path_facts
 from edgewise.runs.provenance import device_name, git_state, now, versions
 from edgewise.runtime.compute import Compute

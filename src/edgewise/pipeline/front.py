@@ -13,11 +13,11 @@ from edgewise.data import DataSettings
 from edgewise.errors import NoFitError, RunError
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
+from edgewise.pipeline.distributed import make_folder, open_folder
 from edgewise.pipeline.facts import ENDS, part_facts
-from edgewise.pipeline.fitting import budget_sentence
 from edgewise.pipeline.selecting import designs_of_run
 from edgewise.pipeline.settings import Settings
-from edgewise.pipeline.together import make_folder, open_folder
+from edgewise.pipeline.size_phase import budget_sentence
 from edgewise.runs import folder as files
 from edgewise.runs.folder import RunFolder
 

@@ -13,11 +13,11 @@ from safetensors.torch import save
 from edgewise.errors import DivergedError, RunError
 from edgewise.export import export_onnx, load_network, save_network
 from edgewise.pipeline.context import Context
-from edgewise.pipeline.fitting import fit, measure
 from edgewise.pipeline.networks import Candidate
 from edgewise.pipeline.random_search import random_search
 from edgewise.pipeline.selecting import candidates, select
 from edgewise.pipeline.settings import NETWORKS, RANDOM_SEARCH, Settings
+from edgewise.pipeline.size_phase import fit, measure
 from edgewise.pipeline.sized import subject_of_run
 from edgewise.report import write_report
 from edgewise.runs import folder as files

@@ -10,9 +10,9 @@ from edgewise.config.limits import MOST_CANDIDATES
 from edgewise.errors import ConfigError
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
-from edgewise.pipeline.fitting import sizing_of
 from edgewise.pipeline.selecting import halve
 from edgewise.pipeline.settings import RANDOM_SEARCH
+from edgewise.pipeline.size_phase import sizing_of
 from edgewise.pipeline.sizing import size_of
 from edgewise.runs import folder as files
 from edgewise.runtime.random import Streams

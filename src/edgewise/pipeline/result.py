@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgewise.pipeline.fitting import budget_sentence
+from edgewise.pipeline.size_phase import budget_sentence
 from edgewise.report import NAMES, network_names
 from edgewise.runs import folder as files
 from edgewise.runs.folder import RunFolder

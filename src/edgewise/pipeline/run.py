@@ -17,21 +17,21 @@ from edgewise.errors import ConfigError, RunError
 from edgewise.loop import Loop
 from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.context import Context
-from edgewise.pipeline.ending import noting_end
+from edgewise.pipeline.distributed import heard, introduce, make_folder, note_processes, open_folder, run_phases
 from edgewise.pipeline.estimate import say_cost
 from edgewise.pipeline.facts import ENDS, run_facts
 from edgewise.pipeline.front import run_budgets, run_of_budget
+from edgewise.pipeline.ground_truth import open_truth
+from edgewise.pipeline.memory_check import check_sizes
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.phases import run_phase, wanted_phases
+from edgewise.pipeline.record_failure import noting_end
 from edgewise.pipeline.result import RunResult, read_result
 from edgewise.pipeline.selecting import check_rankable, check_sized
 from edgewise.pipeline.settings import Settings
-from edgewise.pipeline.sizes import check_sizes
 from edgewise.pipeline.sources import path_facts, path_of_run, seen_from, source_of_run
-from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
-from edgewise.pipeline.together import heard, introduce, make_folder, note_processes, open_folder, run_phases
+from edgewise.pipeline.speed_advice import announce_kernels, speed_notes, wants_kernels
 from edgewise.pipeline.track import open_tracking
-from edgewise.pipeline.truth import open_truth
 from edgewise.progress.protocol import Progress
 from edgewise.runs import folder as files
 from edgewise.runs.folder import RunFolder

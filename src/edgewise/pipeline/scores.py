@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from edgewise.benchmarks import Table, Truth
-from edgewise.benchmarks.columns import parts_of
 from edgewise.spaces import Genotype
+from edgewise.tabular import Table, Truth
+from edgewise.tabular.columns import parts_of
 
 
 class Stopped(Exception):

@@ -11,7 +11,7 @@ from edgewise.budget import Budget
 from edgewise.errors import ConfigError, NoFitError
 from edgewise.pipeline.candidates import Design, list_candidates
 from edgewise.pipeline.context import Context
-from edgewise.pipeline.fitting import note_found_limit, sizing_of
+from edgewise.pipeline.size_phase import note_found_limit, sizing_of
 from edgewise.pipeline.sized import Sized
 from edgewise.pipeline.sizing import Sizing, size_of
 from edgewise.runs import folder as files

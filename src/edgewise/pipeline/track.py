@@ -14,7 +14,7 @@ from edgewise.pipeline.summary import SELECTION_COLUMNS, selection_rows, summary
 from edgewise.pipeline.trackers import open_tracker, send_epoch, send_picture, send_settings, send_table
 from edgewise.progress.protocol import Progress
 from edgewise.report import NAMES, network_names, ranked
-from edgewise.report.paint import paint_cells
+from edgewise.report.png import paint_cells
 from edgewise.runs import folder as files
 from edgewise.runs.folder import RunFolder
 from edgewise.spaces import cell_name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgewise.report.geometry import Box, EdgeLine, Kind, Layout, NodeBox, Point
-from edgewise.report.placing import order, place
+from edgewise.report.layer_order import order, place
 from edgewise.spaces.genotype import NONE, POOLS, SKIPS
 
 CHARACTER = 6.6

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.data import Batch, Batches
-from edgewise.methods import ArchParameters, ConflictMeter, Moment, Recipe
+from edgewise.methods import ArchParameters, ConflictMeter, Recipe, SchedulePosition
 from edgewise.methods.gradient import ArchGradient
 from edgewise.methods.schedule import START, cosine
 from edgewise.nn import (
@@ -29,9 +29,9 @@ from edgewise.runtime.compiling import Compiled
 from edgewise.runtime.compute import Compute, restore_optimizer
 from edgewise.runtime.optimiser import sgd
 from edgewise.runtime.random import Streams
-from edgewise.search.problem import SupernetProblem, Surroundings, accuracy, cross_entropy, momentum_buffers
+from edgewise.search.distributed import shared_gradient
+from edgewise.search.problem import ArchStepInputs, SupernetProblem, accuracy, cross_entropy, momentum_buffers
 from edgewise.search.step import ArchReport, StepReport, gradient_norm
-from edgewise.search.together import shared_gradient
 
 
 @dataclass(frozen=True)
@@ -119,18 +119,18 @@ class BilevelSearch:
         base = self.recipe.weights.weight_decay
         ramp, adaptation = self.recipe.weight_decay_ramp, self.recipe.adaptation
         if ramp is not None:
-            return ramp.weight_decay(base, Moment(epoch, self.recipe.search.epochs))
+            return ramp.weight_decay(base, SchedulePosition(epoch, self.recipe.search.epochs))
         if adaptation is None:
             return base
         return min(base * self.weight_decay_factor, max(base, adaptation.most))
 
-    def mixture(self, moment: Moment = START) -> dict[str, Mixture]:
+    def mixture(self, moment: SchedulePosition = START) -> dict[str, Mixture]:
         """The mixtures of one forward pass; a relaxation that samples draws anew."""
         relaxation = self.recipe.relaxation
         generator = self.streams.generator("relaxation") if relaxation.draws else None
         return self.arch.mixture(relaxation, moment=moment, generator=generator)
 
-    def hooks(self, moment: Moment) -> Hooks:
+    def hooks(self, moment: SchedulePosition) -> Hooks:
         """What the recipe does to outputs in one forward pass of training."""
         recipe, device, processes = self.recipe, self.compute.device, self.compute.processes
         draws: list[torch.Generator] = []
@@ -156,7 +156,7 @@ class BilevelSearch:
         weights_batch: Batch | None = None,
         lr: float | None = None,
         weight_decay: float | None = None,
-        moment: Moment = START,
+        moment: SchedulePosition = START,
     ) -> ArchReport:
         """Updates alpha and beta once; the weights and their gradients are not touched.
 
@@ -175,7 +175,7 @@ class BilevelSearch:
             hooks=lambda: self.hooks(moment),
             momenta=lambda: momentum_buffers(self.supernet, self.weights_optimizer),
             compute=self.compute,
-            surroundings=Surroundings(
+            step=ArchStepInputs(
                 batch,
                 weights_batch,
                 weights.lr if lr is None else lr,
@@ -219,7 +219,7 @@ class BilevelSearch:
         return before, after, cosines
 
     def weights_step(
-        self, batch: Batch, lr: float, *, weight_decay: float | None = None, moment: Moment = START
+        self, batch: Batch, lr: float, *, weight_decay: float | None = None, moment: SchedulePosition = START
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Updates the weights once; alpha and beta get no gradient.
 
@@ -256,7 +256,7 @@ class BilevelSearch:
         mixture: dict[str, Mixture],
         edge_weights: dict[str, Tensor] | None,
         batch: Batch,
-        moment: Moment,
+        moment: SchedulePosition,
     ) -> dict[str, Mixture]:
         """The mixture that the weights learn under; alpha itself stays as it is."""
         perturbation = self.recipe.perturbation

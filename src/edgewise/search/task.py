@@ -16,11 +16,11 @@ from edgewise.runtime.distributed import ALONE, Processes
 from edgewise.runtime.random import Streams, seeded
 from edgewise.search.bilevel import BilevelSearch, SearchBatches
 from edgewise.search.diagnostics import discretisation_gap, hessian_eigenvalue
+from edgewise.search.distributed import without_kernels
+from edgewise.search.early_stopping import EarlyStopping
+from edgewise.search.memory import explaining_search_memory
 from edgewise.search.records import epoch_record, step_record
-from edgewise.search.shortage import explaining_search_memory
 from edgewise.search.step import EpochSums, StepReport
-from edgewise.search.together import without_kernels
-from edgewise.search.watch import Watch
 from edgewise.spaces import Genotype, space
 
 
@@ -58,7 +58,7 @@ class SearchTask:
         self.streams = Streams(seed)
         self.device = str(compute.device)
         self.compute = compute
-        self.watch = Watch(recipe)
+        self.watch = EarlyStopping(recipe)
         self._splits = splits
         self._stem: StemName = stem
         self.search = self._build(stage=0, kept=None)
@@ -248,13 +248,13 @@ class SearchTask:
         """Hands the eigenvalue to the stop rule, and rolls back if it says so."""
         search, adaptation = self.search, self.recipe.adaptation
         # 3e-4 * 10 is a little less than 0.003.
-        resting = adaptation is not None and search.weight_decay(scheduled) >= adaptation.most * (1 - 1e-9)
+        at_limit = adaptation is not None and search.weight_decay(scheduled) >= adaptation.most * (1 - 1e-9)
         decision = self.watch.decide(
             scheduled,
             record["hessian"]["eigenvalue"],
             record["genotype"],
             state=search.state_dict,
-            resting=resting,
+            at_limit=at_limit,
         )
         if decision is not None and decision["action"] == "roll back":
             assert adaptation is not None

@@ -7,9 +7,9 @@ from typing import Any
 
 from edgewise.config.build import dump
 from edgewise.pipeline import Settings, resolve
-from edgewise.study.conduct import Study
 from edgewise.study.plan import Cell
 from edgewise.study.results import CellResult, Results
+from edgewise.study.runner import Study
 from edgewise.study.spec import Variant
 from edgewise.study.statistics import Spread
 from edgewise.study.table import NONE, Entry, Table, number

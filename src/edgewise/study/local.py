@@ -15,7 +15,7 @@ from typing import Any
 from edgewise.progress.pace import Figures
 from edgewise.progress.protocol import Phase
 from edgewise.runtime.interrupt import StopRequest
-from edgewise.study.work import Job, Outcome, carry_out
+from edgewise.study.worker import Job, Outcome, carry_out
 
 POLL = 0.2
 """Seconds between two looks at the processes."""

@@ -14,7 +14,7 @@ from edgewise.errors import ConfigError, RunError
 from edgewise.runs.folder import RUN
 from edgewise.runtime.interrupt import StopRequest
 from edgewise.study.local import POLL, Begin, End
-from edgewise.study.work import Job, Outcome, carry_out
+from edgewise.study.worker import Job, Outcome, carry_out
 
 ANSWER_WITHIN = 10.0
 """Seconds that a cluster has to answer."""

@@ -12,8 +12,8 @@ from edgewise.citations import CITATIONS
 from edgewise.config.build import to_toml
 from edgewise.report.assets import asset, plotly
 from edgewise.report.figures import rounded
-from edgewise.study.conduct import Study
 from edgewise.study.results import Results
+from edgewise.study.runner import Study
 from edgewise.study.tables import Tables, name_of
 from edgewise.text import visible
 

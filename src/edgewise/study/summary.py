@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgewise.progress.protocol import Progress
-from edgewise.study.conduct import Study
 from edgewise.study.folder import StudyFolder
 from edgewise.study.page import render
 from edgewise.study.results import Results
+from edgewise.study.runner import Study
 from edgewise.study.table import to_csv
 from edgewise.study.tables import Tables, make_tables
 

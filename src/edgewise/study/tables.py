@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from edgewise.progress.pace import duration
 from edgewise.report.selection import KINDS
 from edgewise.study.compare import published_table
-from edgewise.study.conduct import Study
 from edgewise.study.results import CellResult, Results
+from edgewise.study.runner import Study
 from edgewise.study.statistics import PairedTest, Spread, smallest_wilcoxon
 from edgewise.study.table import NONE, Entry, Table, number
 

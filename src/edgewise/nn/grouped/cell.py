@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.nn.changes import NO_CHANGES, Changes
+from edgewise.nn.drawn_hooks import NO_CHANGES, DrawnHooks
 from edgewise.nn.grouped.branches import run_branches
 from edgewise.nn.grouped.norms import Norms
 from edgewise.nn.grouped.plan import Place, Plan, Source, Weights, plan_cell
@@ -54,7 +54,7 @@ class GroupedCell:
         edge_weights: Tensor | None,
         *,
         training: bool,
-        changes: Changes = NO_CHANGES,
+        changes: DrawnHooks = NO_CHANGES,
     ) -> list[Tensor]:
         """The values of all nodes, the inputs first, as `mix_nodes` gives them, rounding aside.
 

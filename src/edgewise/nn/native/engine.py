@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from edgewise.nn.changes import NO_CHANGES, Changes
+from edgewise.nn.drawn_hooks import NO_CHANGES, DrawnHooks
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.native.addends import Layout
 from edgewise.nn.native.affine import DTYPES
@@ -26,7 +26,7 @@ def knows(space: CellSpace) -> bool:
     return KNOWN.issuperset(space.primitives)
 
 
-def can_run(space: CellSpace, x: Tensor, changes: Changes = NO_CHANGES) -> bool:
+def can_run(space: CellSpace, x: Tensor, changes: DrawnHooks = NO_CHANGES) -> bool:
     """Whether cells of this space can run on the kernels for this input, with these changes of outputs."""
     return (
         x.device.type == "cpu"
@@ -46,7 +46,7 @@ def run_cell(
     edge_weights: Tensor | None,
     *,
     training: bool,
-    changes: Changes = NO_CHANGES,
+    changes: DrawnHooks = NO_CHANGES,
 ) -> Tensor:
     """The output of a mixed cell, [N, nodes * C, H', W'], as the plain cell gives it, rounding aside.
 

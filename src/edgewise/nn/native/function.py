@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.nn.changes import Changes
+from edgewise.nn.drawn_hooks import DrawnHooks
 from edgewise.nn.native.addends import Coefficients, Layout
 from edgewise.nn.native.back import Backward, Gradients
 from edgewise.nn.native.cell import Made, Pass
@@ -38,7 +38,7 @@ class CellCall:
     sources: Sequence[Source]
     training: bool
     record: bool
-    changes: Changes
+    changes: DrawnHooks
 
     @property
     def reduced(self) -> list[int]:

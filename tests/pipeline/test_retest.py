@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from edgewise.errors import DataError, RunError
-from edgewise.pipeline.testing import retest
+from edgewise.pipeline.retest import retest
 from edgewise.runtime.compute import Compute
 from tests.pipeline.small import one_thread, snapshot
 

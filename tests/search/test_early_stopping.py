@@ -15,7 +15,7 @@ import torch
 from edgewise.methods import DARTS_V1, R_DARTS_ADA, R_DARTS_ES, Adaptation, HessianStop, Recipe
 from edgewise.search import SearchTask
 from edgewise.search import task as task_module
-from edgewise.search.watch import Watch
+from edgewise.search.early_stopping import EarlyStopping
 from tests.search.family import EAGER, Ended, quick_task, run, small
 from tests.search.problem import same
 
@@ -31,11 +31,11 @@ def series(shared_data: Path) -> dict[str, dict[str, Any]]:
     return json.loads(path.read_text())
 
 
-def follow(watch: Watch, values: Iterator[tuple[int, float]]) -> dict[str, Any] | None:
+def follow(watch: EarlyStopping, values: Iterator[tuple[int, float]]) -> dict[str, Any] | None:
     """The first decision on a series of (epoch, eigenvalue), and that the rule asked for each of them."""
     for epoch, value in values:
         assert watch.due(epoch)
-        decision = watch.decide(epoch, value, {"epoch": epoch}, state=dict, resting=False)
+        decision = watch.decide(epoch, value, {"epoch": epoch}, state=dict, at_limit=False)
         if decision is not None:
             return decision
     return None
@@ -44,7 +44,7 @@ def follow(watch: Watch, values: Iterator[tuple[int, float]]) -> dict[str, Any] 
 def test_real_series_of_eigenvalues_are_decided_as_by_the_reference(series: dict[str, dict[str, Any]]) -> None:
     stopped = 0
     for name, one in series.items():
-        watch = Watch(R_DARTS_ES)
+        watch = EarlyStopping(R_DARTS_ES)
         decision = follow(watch, zip(one["epochs"], one["ev"], strict=True))
         if one["detected_at"] is None:
             assert (decision, watch.stopped) == (None, None), name
@@ -56,18 +56,18 @@ def test_real_series_of_eigenvalues_are_decided_as_by_the_reference(series: dict
 
 
 def test_a_rise_by_hand_stops_with_the_cells_of_twelve_epochs_before() -> None:
-    watch = Watch(R_DARTS_ES)
+    watch = EarlyStopping(R_DARTS_ES)
     flat = [(epoch, 1.0) for epoch in range(0, 22, 2)]
     assert follow(watch, iter(flat)) is None
     # Epoch 22: mean of (1, 1, 1, 1, 2.6) = 1.32 against the mean at epoch 14, 1.
     assert follow(watch, iter([(22, 2.6)])) == {"action": "stop", "detected": 22, "epoch": 10}
     assert watch.stopped is not None
     assert watch.stopped["genotype"] == {"epoch": 10}
-    assert follow(Watch(R_DARTS_ES), iter([*flat, (22, 2.4)])) is None
+    assert follow(EarlyStopping(R_DARTS_ES), iter([*flat, (22, 2.4)])) is None
     # Epoch 22: 1.6 against 1, although it is only 1.18 times the average before it.
     slow = [*flat[:8], (16, 1.3), (18, 1.6), (20, 1.9), (22, 2.2)]
-    assert follow(Watch(R_DARTS_ES), iter(slow)) == {"action": "stop", "detected": 22, "epoch": 10}
-    assert follow(Watch(R_DARTS_ES), iter([*flat[:-1], (20, 2.6)])) is None
+    assert follow(EarlyStopping(R_DARTS_ES), iter(slow)) == {"action": "stop", "detected": 22, "epoch": 10}
+    assert follow(EarlyStopping(R_DARTS_ES), iter([*flat[:-1], (20, 2.6)])) is None
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, values: Sequence[float]) -> None:
@@ -162,12 +162,12 @@ def test_eigenvalues_and_cells_after_the_epoch_that_was_gone_back_to_are_forgott
 
 
 def test_a_second_rise_soon_after_a_roll_back_goes_back_to_the_same_epoch() -> None:
-    watch = Watch(R_DARTS_ADA)
+    watch = EarlyStopping(R_DARTS_ADA)
     states: dict[int, dict[str, Any]] = {}
 
     def take(epoch: int, value: float) -> dict[str, Any] | None:
         states[epoch] = {"at": torch.tensor(epoch)}
-        return watch.decide(epoch, value, {}, state=lambda: states[epoch], resting=False)
+        return watch.decide(epoch, value, {}, state=lambda: states[epoch], at_limit=False)
 
     decision = None
     for epoch in range(0, 32, 2):

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from edgewise.progress.bars import RichProgress
 from edgewise.study import make_cells, plan_runs
-from edgewise.study.board import PlainBoard, Sheet, make_board
 from edgewise.study.state import RunState
+from edgewise.study.status_table import PlainBoard, StatusTable, make_board
 from tests.study.factory import Lines, spec
 
 FINISHED, WAITING, RUNNING = RunState("finished"), RunState("waiting"), RunState("running")
 
 
-def sheet(root: Path, *states: RunState) -> Sheet:
+def sheet(root: Path, *states: RunState) -> StatusTable:
     study = spec()
     runs = plan_runs(study, make_cells(study))
-    return Sheet(root, runs, {run.name: state for run, state in zip(runs, states, strict=True)})
+    return StatusTable(root, runs, {run.name: state for run, state in zip(runs, states, strict=True)})
 
 
 def record(root: Path, name: str, epochs: int) -> None:
@@ -75,5 +75,7 @@ def test_names_with_brackets_are_no_markup_in_a_terminal(tmp_path: Path) -> None
     out = StringIO()
     study = spec(methods=["v"], variants=[{"name": "v", "recipe": "darts", "title": "DARTS [11]"}])
     runs = plan_runs(study, make_cells(study))
-    make_board(Sheet(tmp_path, runs, {run.name: FINISHED for run in runs}), RichProgress(out, width=100)).close()
+    make_board(
+        StatusTable(tmp_path, runs, {run.name: FINISHED for run in runs}), RichProgress(out, width=100)
+    ).close()
     assert "DARTS [11]" in out.getvalue()

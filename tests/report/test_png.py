@@ -10,7 +10,7 @@ import pytest
 from edgewise.report.draw import COLOURS, FILLS
 from edgewise.report.geometry import Layout
 from edgewise.report.layout import lay_out
-from edgewise.report.paint import SCALE, TITLE, paint_cells
+from edgewise.report.png import SCALE, TITLE, paint_cells
 from edgewise.spaces import published
 
 CELLS = {

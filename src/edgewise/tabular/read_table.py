@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from edgewise.benchmarks.columns import ACCURACIES, REQUIRED, WHOLE
 from edgewise.errors import DataError, GenotypeError
 from edgewise.spaces.nb201 import from_string
 from edgewise.spaces.space import NB201
+from edgewise.tabular.columns import ACCURACIES, REQUIRED, WHOLE
 
 # Whole numbers that floating point holds exactly.
 _MOST = 2**53

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgewise.benchmarks import ACCURACIES, DATASETS, Table, Truth, column, dataset_of
-from edgewise.benchmarks.columns import REQUIRED
 from edgewise.errors import ConfigError, DataError, GenotypeError
 from edgewise.spaces import published
 from edgewise.spaces.nb201 import from_string
-from tests.benchmarks.made_up import ARCHS, SCORES, rows, write_csv
+from edgewise.tabular import ACCURACIES, DATASETS, Table, Truth, column, dataset_of
+from edgewise.tabular.columns import REQUIRED
+from tests.tabular.made_up import ARCHS, SCORES, rows, write_csv
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from torch import Tensor
 from edgewise.methods import RECIPES
 from edgewise.nn.native import Build
 from edgewise.pipeline import Options, resume, start
-from edgewise.pipeline.speed import announce_kernels, speed_notes, wants_kernels
+from edgewise.pipeline.speed_advice import announce_kernels, speed_notes, wants_kernels
 from edgewise.runs.folder import RunFolder
 from edgewise.runtime import compiling
 from edgewise.runtime.compute import Compute
@@ -22,7 +22,7 @@ from edgewise.runtime.distributed import Processes
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import published
 from tests.backend import Backend, use_backend
-from tests.pipeline.small import SEED, Watch, one_thread, small, without_onnx
+from tests.pipeline.small import SEED, EarlyStopping, one_thread, small, without_onnx
 
 SHORT = ("search.epochs=1", "train.epochs=2", "data.train_images=100", "warm_up=none", "compare=[]")
 CELLS = published("PC_DARTS_cifar")
@@ -35,7 +35,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
     return found
 
 
-def train(folder: Path, *, compile: bool, watch: Watch | None = None) -> None:
+def train(folder: Path, *, compile: bool, watch: EarlyStopping | None = None) -> None:
     options = Options(seed=SEED, device="cpu", compile=compile)
     with one_thread(), without_onnx():
         start(small(*SHORT), folder, options=options, command="train", genotype=CELLS, progress=watch)
@@ -48,7 +48,7 @@ def network(folder: Path) -> dict[str, Tensor]:
 def test_a_compiled_training_says_so_records_it_and_leaves_the_network_of_an_uncompiled_one(
     backend: Backend, tmp_path: Path
 ) -> None:
-    watch = Watch()
+    watch = EarlyStopping()
     train(tmp_path / "compiled", compile=True, watch=watch)
     assert backend.graphs == 1
     train(tmp_path / "plain", compile=False)
@@ -72,8 +72,8 @@ def test_a_run_that_was_begun_compiled_is_resumed_compiled(backend: Backend, tmp
             raise Stopped
 
     with pytest.raises((Stopped, Interrupted)):
-        train(tmp_path / "run", compile=True, watch=Watch(step=stop))
-    before, watch = backend.graphs, Watch()
+        train(tmp_path / "run", compile=True, watch=EarlyStopping(step=stop))
+    before, watch = backend.graphs, EarlyStopping()
     with one_thread(), without_onnx():
         resume(tmp_path / "run", progress=watch)
     assert backend.graphs == before + 1
@@ -81,7 +81,7 @@ def test_a_run_that_was_begun_compiled_is_resumed_compiled(backend: Backend, tmp
 
 
 def test_a_search_on_a_cpu_is_not_compiled_and_the_line_says_why(backend: Backend, tmp_path: Path) -> None:
-    watch = Watch()
+    watch = EarlyStopping()
     options = Options(seed=SEED, device="cpu", compile=True)
     with one_thread():
         start(small(*SHORT), tmp_path / "run", options=options, command="search", progress=watch)
@@ -102,8 +102,10 @@ def test_without_a_compiler_the_line_says_so_and_the_run_goes_on(
 ) -> None:
     monkeypatch.setattr(compiling, "compile_fault", lambda device: "there is no C++ compiler here")
     monkeypatch.setattr("edgewise.runtime.compute.compile_fault", lambda device: "there is no C++ compiler here")
-    monkeypatch.setattr("edgewise.pipeline.speed.compile_fault", lambda device: "there is no C++ compiler here")
-    watch = Watch()
+    monkeypatch.setattr(
+        "edgewise.pipeline.speed_advice.compile_fault", lambda device: "there is no C++ compiler here"
+    )
+    watch = EarlyStopping()
     train(tmp_path / "run", compile=True, watch=watch)
     (line,) = [line for line in watch.lines if "--compile" in line]
     assert "no C++ compiler" in line
@@ -132,7 +134,7 @@ DRAWING = {"gdas", "p-darts", "noisy-darts", "r-darts-dp"}
 def test_on_a_gpu_a_search_that_draws_in_its_passes_is_not_compiled_and_the_line_says_so(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.pipeline.speed.compile_fault", lambda device: None)
+    monkeypatch.setattr("edgewise.pipeline.speed_advice.compile_fault", lambda device: None)
     lines = speed_notes(compiling_compute("cuda"), ("search", "train:found"), RECIPES[name], compile=True)
     assert [f"{name} draws anew in each pass" in line for line in lines] == [True] * (
         name.removesuffix("-gp") in DRAWING
@@ -158,7 +160,7 @@ BROKEN = Build(None, "the C++ compiler cc could not compile the kernels", detail
 
 
 def kernels_are(monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
-    monkeypatch.setattr("edgewise.pipeline.speed.build_once", lambda: build)
+    monkeypatch.setattr("edgewise.pipeline.speed_advice.build_once", lambda: build)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_a_run_without_kernels_warns_once_before_it_begins_and_records_the_compi
 ) -> None:
     kernels_are(monkeypatch, build)
     begun: list[int] = []
-    watch = Watch(step=lambda *where: begun.append(len(watch.lines)))
+    watch = EarlyStopping(step=lambda *where: begun.append(len(watch.lines)))
     train(tmp_path / "run", compile=False, watch=watch)
     (line,) = [line for line in watch.lines if "warning" in line]
     assert build.fault in line
@@ -197,7 +199,7 @@ def test_kernels_that_are_there_or_switched_off_are_no_warning(
     build: Build, said: list[str], record: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     kernels_are(monkeypatch, build)
-    watch = Watch()
+    watch = EarlyStopping()
     with RunFolder.create(tmp_path / "run") as folder:
         announce_kernels(folder, watch)
         assert folder.read_run()["kernels"] == record

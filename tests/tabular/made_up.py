@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgewise.benchmarks import ACCURACIES
-from edgewise.benchmarks.columns import REQUIRED
+from edgewise.tabular import ACCURACIES
+from edgewise.tabular.columns import REQUIRED
 
 ARCHS = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|",

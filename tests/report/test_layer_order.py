@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.report.placing import crossings, order, spread
+from edgewise.report.layer_order import crossings, order, spread
 
 
 def test_two_links_that_change_sides_cross_once() -> None:

@@ -14,7 +14,7 @@ from edgewise.errors import ConfigError, RunError
 from edgewise.nn.native import Build
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.study import Study, StudyOptions, conduct, read_study
-from edgewise.study.conduct import _threads
+from edgewise.study.runner import _threads
 from edgewise.study.tables import make_tables
 from tests.study.factory import FakePipeline, Lines, spec
 
@@ -255,7 +255,7 @@ def test_ctrl_c_begins_no_retraining_even_if_no_run_could_save_itself(
         def run(self, jobs: Any, begin: Any, end: Any) -> bool:
             return True
 
-    monkeypatch.setattr(sys.modules["edgewise.study.conduct"], "InProcess", Stopped)
+    monkeypatch.setattr(sys.modules["edgewise.study.runner"], "InProcess", Stopped)
     with pytest.raises(Interrupted, match="4 of 6 runs are finished"):
         conduct(spec(seeds=[0, 1, 2], retrain_best=1), tmp_path)
     assert fake.started == []
@@ -295,7 +295,9 @@ def test_workers_share_the_cores_unless_threads_are_said(
 def test_a_study_without_kernels_says_so_once_and_not_where_nothing_needs_them(
     device: str, todo: bool, said: int, fake: FakePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.pipeline.speed.build_once", lambda: Build(None, "there is no C++ compiler"))
+    monkeypatch.setattr(
+        "edgewise.pipeline.speed_advice.build_once", lambda: Build(None, "there is no C++ compiler")
+    )
     if not todo:
         conduct(spec(), tmp_path)
     lines = Lines()

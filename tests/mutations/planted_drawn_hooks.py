@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import plant
 
-CHANGES = "tests/nn/test_changes.py::test_"
+CHANGES = "tests/nn/test_drawn_hooks.py::test_"
 SAME = CHANGES + "hooks_come_to_the_plain_cells_numbers_in_float64"
 
 CHANGES_ON_ENGINES = [

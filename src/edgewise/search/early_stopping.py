@@ -11,7 +11,7 @@ from edgewise.methods import Recipe
 
 
 @dataclass
-class Watch:
+class EarlyStopping:
     """Follows the largest eigenvalue over a search and decides when it has risen too far.
 
     Epochs are those of the method's schedule; after a roll-back they lie `shift` behind the epochs that were run.
@@ -44,7 +44,7 @@ class Watch:
         genotype: dict[str, Any],
         *,
         state: Callable[[], dict[str, Any]],
-        resting: bool,
+        at_limit: bool,
     ) -> dict[str, Any] | None:
         """Takes an evaluation in.
 
@@ -53,7 +53,7 @@ class Watch:
             eigenvalue: the largest one.
             genotype: the cells now.
             state: gives the search's state, for a later roll-back.
-            resting: whether the weight decay can't be raised any more, so that nothing is decided.
+            at_limit: whether the weight decay can't be raised any more, so that nothing is decided.
 
         Returns:
             None to go on; else "action" ("stop" or "roll back"), "detected" and "epoch", the epoch that is taken.
@@ -63,12 +63,12 @@ class Watch:
         self.eigenvalues.append(eigenvalue)
         self.genotypes[epoch] = genotype
         rolls_back = self.recipe.adaptation is not None
-        if rolls_back and not resting and epoch >= rule.start:
+        if rolls_back and not at_limit and epoch >= rule.start:
             self.snapshots[epoch] = copy.deepcopy(state())
         oldest = epoch - rule.every * (rule.window // 2 + rule.delta)
         for old in [e for e in self.snapshots if e < oldest]:
             del self.snapshots[old]
-        target = None if resting else rule.stop_epoch(self.eigenvalues, epoch, self.recipe.search.epochs)
+        target = None if at_limit else rule.stop_epoch(self.eigenvalues, epoch, self.recipe.search.epochs)
         if target is None:
             return None
         if rolls_back:

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from edgewise.progress.bars import RichProgress
 from edgewise.progress.pace import duration
-from edgewise.study.board import Sheet
 from edgewise.study.plan import PlannedRun
 from edgewise.study.state import RunState
+from edgewise.study.status_table import StatusTable
 
 _REDRAW = 0.5
 _STYLES = {"done": "green", ".": "dim", "stopped": "yellow", "FAILED": "bold red", "BROKEN": "bold red"}
@@ -28,7 +28,7 @@ class RichBoard:
     """
 
     def __init__(
-        self, sheet: Sheet, progress: RichProgress, *, clock: Callable[[], float] = time.monotonic
+        self, sheet: StatusTable, progress: RichProgress, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._sheet, self._progress, self._clock = sheet, progress, clock
         self._began, self._share = clock(), sheet.share()

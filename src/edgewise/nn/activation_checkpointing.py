@@ -24,7 +24,7 @@ memory, more time, the same numbers bit for bit.
 Argument = Tensor | Mixture | Hooks | None
 
 
-def remembering(owner: nn.Module, function: Callable[..., Tensor], memory: Memory) -> Callable[..., Tensor]:
+def checkpointed(owner: nn.Module, function: Callable[..., Tensor], memory: Memory) -> Callable[..., Tensor]:
     """The function, or for `low` memory what stands for it.
 
     Args:
@@ -41,8 +41,8 @@ class Recomputed:
     Under hooks that don't say what they draw from it is computed once, as ever: it could not be repeated.
 
     Args:
-        owner: see `remembering`.
-        function: see `remembering`.
+        owner: see `checkpointed`.
+        function: see `checkpointed`.
 
     Source: T. Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
     """
@@ -69,7 +69,7 @@ class Recomputed:
             bound,
             _emptied(arguments),
             tuple(parameters),
-            _Surroundings.now(self.owner, hooks, tensors[0].device.type),
+            _PassState.now(self.owner, hooks, tensors[0].device.type),
         )
         return _Recompute.apply(call, arguments, *tensors)
 
@@ -91,7 +91,7 @@ class _Bound(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Surroundings:
+class _PassState:
     """What a function depends on besides tensors.
 
     Args:
@@ -109,10 +109,10 @@ class _Surroundings:
     autocast: tuple[str, torch.dtype, bool, bool]
 
     @staticmethod
-    def now(owner: nn.Module, hooks: Hooks, kind: str) -> _Surroundings:
+    def now(owner: nn.Module, hooks: Hooks, kind: str) -> _PassState:
         """As they are, for a device type."""
         dtype, cache = torch.get_autocast_dtype(kind), torch.is_autocast_cache_enabled()
-        return _Surroundings(
+        return _PassState(
             owner.training,
             tuple(norm.track_running_stats for norm in _norms(owner)),
             tuple(noise.calls for noise in _noises(owner)),
@@ -134,7 +134,7 @@ class _Surroundings:
     def again(self, owner: nn.Module) -> Iterator[None]:
         """Within it, all is as it was; afterwards, as it was before."""
         kind, dtype, enabled, cache = self.autocast
-        present = _Surroundings.now(owner, Hooks(draws=tuple(one for one, _ in self.draws)), kind)
+        present = _PassState.now(owner, Hooks(draws=tuple(one for one, _ in self.draws)), kind)
         self.put(owner)
         try:
             with torch.autocast(kind, dtype=dtype, enabled=enabled, cache_enabled=cache):
@@ -151,13 +151,13 @@ class _Call:
         bound: the function.
         arguments: its arguments, emptied of tensors.
         weights: the names of its weights.
-        surroundings: before the call.
+        state: before the call.
     """
 
     bound: _Bound
     arguments: tuple[Argument, ...]
     weights: tuple[str, ...]
-    surroundings: _Surroundings
+    state: _PassState
 
     def again(self, tensors: Sequence[Tensor]) -> Tensor:
         """The output from other tensors; leaves no trace in the owner."""
@@ -166,7 +166,7 @@ class _Call:
         state = dict(zip(self.weights, tensors[count:], strict=True))
         # Statistics are recorded into copies: in bf16, a batch norm that does not record rounds in another way.
         state |= {name: buffer.clone() for name, buffer in self.bound.named_buffers()}
-        with self.surroundings.again(self.bound.owner):
+        with self.state.again(self.bound.owner):
             return torch.func.functional_call(self.bound, state, arguments)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from edgewise.data.decode import Format
 from edgewise.data.images import Images
 from edgewise.data.normalisation import Normalisation
-from edgewise.data.reading import Unreadable, check_memory, read_images, survey_images
+from edgewise.data.parallel_decoding import Unreadable, check_memory, read_images, survey_images
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Part
 from edgewise.data.streamed import StreamedPixels

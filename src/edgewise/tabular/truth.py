@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from edgewise.benchmarks.columns import DATASETS, Dataset, column
-from edgewise.benchmarks.table import Table
 from edgewise.spaces import Genotype
+from edgewise.tabular.columns import DATASETS, Dataset, column
+from edgewise.tabular.table import Table
 
 
 def dataset_of(source: str) -> Dataset | None:

@@ -17,7 +17,7 @@ from edgewise.spaces.space import CellSpace
 
 
 @dataclass(frozen=True)
-class Changes:
+class DrawnHooks:
     """The changes of one pass of one cell.
 
     Args:
@@ -31,7 +31,7 @@ class Changes:
     primitives: frozenset[str] = frozenset()
 
 
-NO_CHANGES = Changes()
+NO_CHANGES = DrawnHooks()
 
 
 def draw_changes(
@@ -40,7 +40,7 @@ def draw_changes(
     inputs: Sequence[Tensor],
     mixture: Mixture,
     hooks: Hooks,
-) -> Changes | None:
+) -> DrawnHooks | None:
     """Draws what `mix_nodes` would draw, in its order; None where a hook can't tell beforehand what it will do.
 
     Args:
@@ -70,7 +70,7 @@ def draw_changes(
         drawn = edge.drawn(len(order), inputs[0]).factors.flatten(1)
         factors = torch.stack([drawn[order.index(e)] for e in range(len(order))])
     changed = frozenset(space.primitives[i] for _, i in outputs)
-    return Changes(outputs, factors, changed)
+    return DrawnHooks(outputs, factors, changed)
 
 
 def _in_order(space: CellSpace, edges: Sequence[PartialChannelEdge], mixture: Mixture) -> list[tuple[int, int]]:

@@ -10,15 +10,15 @@ import pytest
 
 from edgewise.errors import ConfigError
 from edgewise.pipeline import resolve, resume, start
+from edgewise.pipeline.ground_truth import open_truth
 from edgewise.pipeline.run import Options
-from edgewise.pipeline.truth import open_truth
 from edgewise.progress.pace import shown_figures
 from edgewise.runtime.compute import Compute
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype
-from tests.benchmarks.made_up import rows, write_csv
-from tests.pipeline.small import RUN, SEARCH_EPOCHS, Watch, one_thread, small, trace
+from tests.pipeline.small import RUN, SEARCH_EPOCHS, EarlyStopping, one_thread, small, trace
 from tests.search.problem import AUGMENT, make_splits, same, tiny
+from tests.tabular.made_up import rows, write_csv
 
 
 def truth_of(genotype: Genotype) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_a_run_with_a_truth_has_it_in_every_epoch_and_after_a_resume_too(
 
     with one_thread():
         with pytest.raises(RuntimeError):
-            start(small(), tmp_path / "run", options=options, command="search", progress=Watch(step=fall))
+            start(small(), tmp_path / "run", options=options, command="search", progress=EarlyStopping(step=fall))
         resume(tmp_path / "run")
     records = trace(tmp_path / "run", "search")
     assert len(records) == SEARCH_EPOCHS

@@ -10,20 +10,20 @@ from typing import Protocol
 
 from edgewise.errors import EdgewiseError
 from edgewise.pipeline.phases import wanted_phases
-from edgewise.pipeline.speed import kernel_notes, wants_kernels
+from edgewise.pipeline.speed_advice import kernel_notes, wants_kernels
 from edgewise.progress.plain import SilentProgress
 from edgewise.progress.protocol import Progress
 from edgewise.runs.folder import GENOTYPE
 from edgewise.runtime.compute import Compute, Precision
 from edgewise.runtime.interrupt import Interrupted
-from edgewise.study.board import Sheet, make_board
 from edgewise.study.folder import StudyFolder
 from edgewise.study.local import Begin, End, InProcess, Processes
 from edgewise.study.plan import PlannedRun, make_cells, plan_runs
 from edgewise.study.results import CellResult, Results, best_search, gather, read_figures
 from edgewise.study.spec import StudySpec
 from edgewise.study.state import RunState, look
-from edgewise.study.work import Job, Outcome, make_job
+from edgewise.study.status_table import StatusTable, make_board
+from edgewise.study.worker import Job, Outcome, make_job
 
 FIRST_RETRAINING_SEED = 10_000
 """Trainings of a best network have seeds of their own: those of its search may have favoured it."""
@@ -204,7 +204,7 @@ def _carry_out(
     if not todo:
         return
     by_name = {run.name: run for run in todo}
-    board = make_board(Sheet(study.root, runs, study.states), progress)
+    board = make_board(StatusTable(study.root, runs, study.states), progress)
 
     def begin(job: Job) -> None:
         board.note(by_name[job.name], RunState("running"))

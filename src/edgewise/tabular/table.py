@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgewise.benchmarks.columns import ACCURACIES, checked_column
-from edgewise.benchmarks.nats import is_nats, nats_cells
-from edgewise.benchmarks.reading import checked, read_cells
 from edgewise.errors import DataError, GenotypeError
 from edgewise.spaces import Genotype
 from edgewise.spaces.nb201 import from_string, to_string
+from edgewise.tabular.columns import ACCURACIES, checked_column
+from edgewise.tabular.nats import is_nats, nats_cells
+from edgewise.tabular.read_table import checked, read_cells
 
 Query = Genotype | str | int
 """An architecture: its genotype, its NAS-Bench-201 string or its index."""

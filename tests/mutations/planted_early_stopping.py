@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutations.mutation import Edit, Mutation, plant
 
-WATCHED = "tests/search/test_watch.py::test_"
+WATCHED = "tests/search/test_early_stopping.py::test_"
 DIAGNOSED = "tests/search/test_diagnostics.py::test_"
 RESUMED = "tests/search/test_family_resume.py::test_"
 HOOKS = "tests/search/test_hooks_wiring.py::test_"
@@ -92,8 +92,8 @@ STOPS = [
     plant(
         "the rule does not rest at the limit",
         "SearchTask._decide",
-        "resting=resting,",
-        "resting=False,",
+        "at_limit=at_limit,",
+        "at_limit=False,",
         WATCHED + "the_weight_decay_is_capped_and_the_rule_rests_once_it_is_there",
     ),
     plant(
@@ -112,28 +112,28 @@ STOPS = [
     ),
     plant(
         "a state to go back to moves with the search",
-        "Watch.decide",
+        "EarlyStopping.decide",
         "self.snapshots[epoch] = copy.deepcopy(state())",
         "self.snapshots[epoch] = state()",
         ROLLED,
     ),
     plant(
         "a roll-back keeps the eigenvalues that came after",
-        "Watch.roll_back",
+        "EarlyStopping.roll_back",
         "self.eigenvalues = self.eigenvalues[: len(kept)]",
         "pass",
         WATCHED + "eigenvalues_and_cells_after_the_epoch_that_was_gone_back_to_are_forgotten",
     ),
     plant(
         "a second roll-back looks for a state that is not kept",
-        "Watch.decide",
+        "EarlyStopping.decide",
         "max(target, min(self.snapshots))",
         "target",
         WATCHED + "a_second_rise_soon_after_a_roll_back_goes_back_to_the_same_epoch",
     ),
     plant(
         "a second roll-back goes to a state that the search has moved",
-        "Watch.roll_back",
+        "EarlyStopping.roll_back",
         "state = copy.deepcopy(self.snapshots[target])",
         "state = self.snapshots[target]",
         WATCHED + "a_state_that_was_gone_back_to_is_not_moved_by_the_search_that_goes_on",
@@ -238,7 +238,7 @@ CHECKPOINTS = [
     ),
     plant(
         "states to go back to are missing from the checkpoint",
-        "Watch.state_dict",
+        "EarlyStopping.state_dict",
         '"snapshots": dict(self.snapshots),',
         '"snapshots": {},',
         RESUMED_ADA,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.nn.lean import LeanReluConvNorm
+from edgewise.nn.memory_saving import LeanReluConvNorm
 from edgewise.nn.operations import relu_conv_norm
 from edgewise.runtime.compute import Compute, Precision
 

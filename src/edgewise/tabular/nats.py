@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgewise.benchmarks.columns import ACCURACIES, Dataset, parts_of
 from edgewise.errors import DataError
+from edgewise.tabular.columns import ACCURACIES, Dataset, parts_of
 
 PREFIX = "NATS-tss"
 _NAMES: dict[Dataset, str] = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16": "ImageNet16-120"}

@@ -34,7 +34,7 @@ class Board(Protocol):
 
 
 @dataclass
-class Sheet:
+class StatusTable:
     """What is known about all runs: the content of the table, however it is shown.
 
     Args:
@@ -103,7 +103,7 @@ class PlainBoard:
 
     def __init__(
         self,
-        sheet: Sheet,
+        sheet: StatusTable,
         progress: Progress,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -142,12 +142,12 @@ class PlainBoard:
         self._printed = self._clock()
 
 
-def make_board(sheet: Sheet, progress: Progress) -> Board:
+def make_board(sheet: StatusTable, progress: Progress) -> Board:
     """A table that redraws itself where the progress draws bars, else plain lines."""
     from edgewise.progress.bars import RichProgress
 
     if isinstance(progress, RichProgress):
-        from edgewise.study.board_rich import RichBoard
+        from edgewise.study.status_table_rich import RichBoard
 
         return RichBoard(sheet, progress)
     return PlainBoard(sheet, progress)

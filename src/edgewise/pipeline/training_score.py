@@ -23,7 +23,7 @@ from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.scores import Stopped
 from edgewise.pipeline.sized import shares_of
 from edgewise.pipeline.sizing import Sizing
-from edgewise.pipeline.speed import wants_kernels
+from edgewise.pipeline.speed_advice import wants_kernels
 from edgewise.runtime.compute import Compute, Precision
 from edgewise.spaces import Genotype
 from edgewise.train import TrainTask, evaluate

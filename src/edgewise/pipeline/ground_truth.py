@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from edgewise.benchmarks import Table, Truth, dataset_of
 from edgewise.errors import ConfigError
 from edgewise.pipeline.settings import Settings
 from edgewise.spaces import Genotype
+from edgewise.tabular import Table, Truth, dataset_of
 
 SPACE = "nb201"
 

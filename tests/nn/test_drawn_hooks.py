@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgewise.methods import Moment, OperationNoise, SkipDropout
+from edgewise.methods import OperationNoise, SchedulePosition, SkipDropout
 from edgewise.nn import AnySupernet, DropPath, Engine, Hooks, Mixture, SupernetSpec, build_supernet
 from edgewise.nn import nb201 as nb201_room
 from edgewise.nn import supernet as room
@@ -28,7 +28,7 @@ def stream(seed: int) -> torch.Generator:
 
 
 def noise(mode: str) -> OperationHook | None:
-    return OperationNoise(mode=mode, factor=0.3).hook(Moment(0, 4), stream(1))  # type: ignore[arg-type]
+    return OperationNoise(mode=mode, factor=0.3).hook(SchedulePosition(0, 4), stream(1))  # type: ignore[arg-type]
 
 
 def dropout() -> OperationHook | None:
@@ -130,7 +130,7 @@ def test_the_kernels_carry_what_recipes_do_and_in_float32_logits_are_those_of_th
 def test_with_low_memory_a_cell_is_changed_as_it_was_the_first_time(name: str, engine: Engine) -> None:
     def hooks() -> Hooks:
         draws = stream(1), stream(2), stream(3)
-        operation = OperationNoise().hook(Moment(0, 4), draws[0])
+        operation = OperationNoise().hook(SchedulePosition(0, 4), draws[0])
         other = SkipDropout().hook(0.4, draws[1])
         both = one_after_the_other(operation, other) if name == "all" else None
         return Hooks(both, DropPath(0.3, draws[2]), draws)
