@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgewise.errors import ConfigError
 from edgewise.methods.derivation import SkipLimit
 from edgewise.methods.gumbel import GumbelHard
 from edgewise.methods.hessian_stop import Adaptation, HessianStop
@@ -15,6 +14,7 @@ from edgewise.methods.recipe import ArchSettings, Recipe, SearchSettings, Weight
 from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout
 from edgewise.methods.stages import Stages
+from edgewise.registry import Registry
 
 DARTS_V1 = Recipe(
     name="darts-v1",
@@ -140,7 +140,10 @@ PC_DARTS_GP = replace(
     summary="PC-DARTS with gradient projection between the edges into a node, in random order",
 )
 
-_PLAIN = (
+RECIPES: Registry[Recipe] = Registry("recipe", hint=", or a TOML file")
+"""Every recipe by its name: the command line, the docs and the tests read it; one more is one line below."""
+
+for _recipe in (
     DARTS_V1,
     DARTS_V2,
     DARTS_V2_FD,
@@ -154,13 +157,9 @@ _PLAIN = (
     S_DARTS_RS,
     S_DARTS_ADV,
     NOISY_DARTS,
-)
-
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for plain in _PLAIN
-    for recipe in (plain, PC_DARTS_GP if plain is PC_DARTS else with_projection(plain))
-}
+):
+    RECIPES.register(_recipe.name, _recipe)
+    RECIPES.register(f"{_recipe.name}-gp", PC_DARTS_GP if _recipe is PC_DARTS else with_projection(_recipe))
 
 ALIASES = {"darts": "darts-v1", "darts-gp": "darts-v1-gp"}
 """Other names of recipes, for the command line and for `base` in files."""
@@ -172,7 +171,4 @@ def recipe(name: str) -> Recipe:
     Raises:
         ConfigError: no recipe has that name.
     """
-    found = RECIPES.get(ALIASES.get(name, name))
-    if found is None:
-        raise ConfigError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}, or a TOML file")
-    return found
+    return RECIPES.find(ALIASES.get(name, name))

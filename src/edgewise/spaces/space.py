@@ -8,7 +8,7 @@ from itertools import combinations
 from math import comb, prod
 from typing import Literal
 
-from edgewise.errors import ConfigError
+from edgewise.registry import Registry
 from edgewise.spaces.topology import Topology
 
 
@@ -200,7 +200,10 @@ NB201 = CellSpace(
     summary="NAS-Bench-201: 4 nodes, 6 edges, 5 primitives, one cell (Dong and Yang 2020)",
 )
 
-SPACES: dict[str, CellSpace] = {space.name: space for space in (DARTS, AMOEBA, *ROBUST, NB201, NASNET)}
+SPACES: Registry[CellSpace] = Registry("space", hint=" (`edgewise spaces ls`)")
+
+for _space in (DARTS, AMOEBA, *ROBUST, NB201, NASNET):
+    SPACES.register(_space.name, _space)
 
 
 def space(name: str) -> CellSpace:
@@ -209,6 +212,4 @@ def space(name: str) -> CellSpace:
     Raises:
         ConfigError: no space has that name.
     """
-    if name not in SPACES:
-        raise ConfigError(f"unknown space {name!r}: choose one of {', '.join(SPACES)} (`edgewise spaces ls`)")
-    return SPACES[name]
+    return SPACES.find(name)
