@@ -22,6 +22,7 @@ from edgewise.nn.mixture import Mixture
 from edgewise.nn.native import can_run, run_cell
 from edgewise.nn.operations import operation
 from edgewise.nn.stems import Stem, StemName
+from edgewise.spaces.primitives import kind_of
 from edgewise.spaces.space import CellSpace
 
 
@@ -63,7 +64,7 @@ class SupernetSpec:
 def supernet_operation(primitive: str, channels: int, stride: int) -> nn.Module:
     """An operation as the supernet has it: batch norms without affine, and one after each pool."""
     module = operation(primitive, channels, stride=stride, affine=False)
-    if "pool" in primitive:
+    if kind_of(primitive) == "pool":
         return nn.Sequential(module, nn.BatchNorm2d(channels, affine=False))
     return module
 

@@ -18,7 +18,7 @@ from edgewise.pipeline.sizing import Sizing
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.memory import free_bytes
 from edgewise.spaces import CellSpace, Genotype, random_genotype, space, validate
-from edgewise.spaces.genotype import SKIPS
+from edgewise.spaces.primitives import kind_of
 
 # Below these, weights are small beside any memory: they need not be counted.
 _CHANNELS, _LAYERS = 128, 64
@@ -92,7 +92,7 @@ def least_genotype(space: CellSpace) -> Genotype | None:
 
     None where skips alone make no valid cell of the space.
     """
-    skip = next((name for name in space.primitives if name in SKIPS), None)
+    skip = next((name for name in space.primitives if kind_of(name) == "skip"), None)
     if skip is None:
         return None
     drawn = random_genotype(space, random.Random(0))

@@ -12,7 +12,8 @@ from typing import Any
 
 from edgewise.report.geometry import Box, EdgeLine, Kind, Layout, NodeBox, Point
 from edgewise.report.layer_order import order, place
-from edgewise.spaces.genotype import NONE, POOLS, SKIPS
+from edgewise.spaces.genotype import NONE
+from edgewise.spaces.primitives import kind_of
 
 CHARACTER = 6.6
 LABEL_PADDING = 14.0
@@ -27,13 +28,6 @@ BORDER = 12.0
 GAP, WIDEST_GAP = 26.0, 60.0
 # A straight long edge is worth more than a node in the middle of its neighbours.
 NODE_PULL, LABEL_PULL, BEND_PULL = 1.0, 2.0, 4.0
-
-
-def kind_of(primitive: str) -> Kind:
-    """Whether an operation is a skip, a pool or has weights."""
-    if primitive in SKIPS:
-        return "skip"
-    return "pool" if primitive in POOLS else "parametrised"
 
 
 @dataclass
@@ -200,7 +194,8 @@ def _line(
         left, right = sides[columns[station]]
         points += [(left, boxes[station].y), (right, boxes[station].y)]
     points += [(sides[columns[last]][0], enter), (boxes[last].left, enter)]
-    kind: Kind = "concat" if route.primitive is None else kind_of(route.primitive)
+    counted = "concat" if route.primitive is None else kind_of(route.primitive)
+    kind: Kind = "parametrised" if counted == "none" else counted
     label = None if route.label is None else boxes[route.label]
     return EdgeLine(route.source, route.target, route.primitive, kind, tuple(points), label)
 

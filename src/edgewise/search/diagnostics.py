@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from edgewise.nn import Engine, Mixture, frozen_statistics
 from edgewise.search.bilevel import BilevelSearch
 from edgewise.search.problem import cross_entropy
 from edgewise.spaces import Genotype
+from edgewise.spaces.primitives import PrimitiveKind, kind_of
 
 
 def hessian_eigenvalue(search: BilevelSearch, batch: Batch, generator: torch.Generator) -> dict[str, float]:
@@ -61,23 +63,15 @@ def mixture_shares(strengths: dict[str, Tensor], primitives: tuple[str, ...]) ->
         strengths: [edges, primitives] for each cell type.
         primitives: the names of the columns.
     """
-    kinds = [_kind(primitive) for primitive in primitives]
+    kinds = [kind_of(primitive) for primitive in primitives]
     shares = {}
     for name, values in strengths.items():
         means = values.double().mean(0).tolist()
         shares[name] = {
             kind: sum(mean for mean, own in zip(means, kinds, strict=True) if own == kind)
-            for kind in ("skip", "pool", "none", "parametrised")
+            for kind in get_args(PrimitiveKind)
         }
     return shares
-
-
-def _kind(primitive: str) -> str:
-    if primitive == "skip_connect":
-        return "skip"
-    if "pool" in primitive:
-        return "pool"
-    return "none" if primitive in ("none", "noise") else "parametrised"
 
 
 @torch.no_grad()

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import GenotypeError
+from edgewise.spaces.primitives import kind_of
 
 FORMAT = "edgewise.genotype/1"
 NONE = "none"
-SKIPS = frozenset({"skip_connect"})
-POOLS = frozenset({"max_pool_3x3", "avg_pool_3x3", "max_pool_5x5", "max_pool_7x7"})
 
 
 @dataclass(frozen=True, order=True)
@@ -54,12 +53,12 @@ class Cell:
     @property
     def skips(self) -> int:
         """How many edges carry a skip connection."""
-        return sum(edge.primitive in SKIPS for edge in self.edges)
+        return sum(kind_of(edge.primitive) == "skip" for edge in self.edges)
 
     @property
     def pools(self) -> int:
         """How many edges carry a pool."""
-        return sum(edge.primitive in POOLS for edge in self.edges)
+        return sum(kind_of(edge.primitive) == "pool" for edge in self.edges)
 
     @property
     def parametrised(self) -> int:
