@@ -14,8 +14,7 @@ import pytest
 
 from edgewise.errors import RunError
 from edgewise.runtime.interrupt import Interrupted
-from edgewise.study import runner as conduct
-from edgewise.study import write_summary
+from edgewise.study import conduct, write_summary
 from edgewise.study.summary import print_tables
 from edgewise.study.table import Entry, Table, latex, to_csv
 from tests.study.factory import FakePipeline, Lines, spec
