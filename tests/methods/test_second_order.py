@@ -134,7 +134,7 @@ class Case:
             hooks=lambda: NO_HOOKS,
             momenta=lambda: momenta or {},
             compute=Compute("cpu"),
-            step=ArchStepInputs(self.batches[0], self.batches[1], xi, momentum, decay),
+            inputs=ArchStepInputs(self.batches[0], self.batches[1], xi, momentum, decay),
         )
 
 

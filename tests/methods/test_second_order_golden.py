@@ -37,7 +37,7 @@ def gradient(part: Part, expected: dict) -> dict[str, Tensor]:
         hooks=lambda: NO_HOOKS,
         momenta=dict,
         compute=Compute("cpu"),
-        step=ArchStepInputs(
+        inputs=ArchStepInputs(
             arch_batch=Batch(images(4, 11), (torch.arange(4) + 3) % 10, torch.arange(4)),
             weights_batch=Batch(images(4, 7), torch.arange(4), torch.arange(4)),
             xi=expected["eta"],

@@ -94,8 +94,8 @@ SECOND_ORDER = [
     plant(
         "the virtual step learns from the arch batch",
         "SupernetProblem.weights_loss",
-        "batch = self._step.weights_batch",
-        "batch = self._step.arch_batch",
+        "batch = self._inputs.weights_batch",
+        "batch = self._inputs.arch_batch",
         SECOND + "the_arch_step_of_second_order_reads_the_weights_batch[darts-v2]",
     ),
 ]

@@ -151,13 +151,13 @@ class _Call:
         bound: the function.
         arguments: its arguments, emptied of tensors.
         weights: the names of its weights.
-        state: before the call.
+        pass_state: before the call.
     """
 
     bound: _Bound
     arguments: tuple[Argument, ...]
     weights: tuple[str, ...]
-    state: _PassState
+    pass_state: _PassState
 
     def again(self, tensors: Sequence[Tensor]) -> Tensor:
         """The output from other tensors; leaves no trace in the owner."""
@@ -166,7 +166,7 @@ class _Call:
         state = dict(zip(self.weights, tensors[count:], strict=True))
         # Statistics are recorded into copies: in bf16, a batch norm that does not record rounds in another way.
         state |= {name: buffer.clone() for name, buffer in self.bound.named_buffers()}
-        with self.state.again(self.bound.owner):
+        with self.pass_state.again(self.bound.owner):
             return torch.func.functional_call(self.bound, state, arguments)
 
 

@@ -6,13 +6,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from edgewise.errors import GenotypeError, RunError
 from edgewise.runs import folder
 from edgewise.runs.folder import RunFolder
 from edgewise.runs.records import non_finite
 from edgewise.spaces import Genotype
+from edgewise.spaces.primitives import PrimitiveKind
 from edgewise.text import in_line
 
 EXPLORE = "explore"
@@ -195,7 +196,7 @@ def _check_newer(record: Mapping[str, Any], where: str) -> None:
         if record.get(key) is not None:
             _require(record[key], inner, f"{where}, {key}")
     for cell, kinds in record.get("shares", {}).items():
-        _require(kinds, ["skip", "pool", "none", "parametrised"], f"{where}, shares, {cell}")
+        _require(kinds, get_args(PrimitiveKind), f"{where}, shares, {cell}")
     if "stage" in record:
         _require(record, ["layers"], where)
     if "mixture" in record and _shape(record["mixture"]) != _shape(record["alpha"]):

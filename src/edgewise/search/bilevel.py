@@ -175,7 +175,7 @@ class BilevelSearch:
             hooks=lambda: self.hooks(moment),
             momenta=lambda: momentum_buffers(self.supernet, self.weights_optimizer),
             compute=self.compute,
-            step=ArchStepInputs(
+            inputs=ArchStepInputs(
                 batch,
                 weights_batch,
                 weights.lr if lr is None else lr,

@@ -49,7 +49,7 @@ class SupernetProblem:
         hooks: makes the output changes of one forward pass.
         momenta: finds the weights' optimiser's momentum buffers, by name; what has none yet is absent.
         compute: device and precision.
-        step: batches and the virtual step's constants.
+        inputs: batches and the virtual step's constants.
         engine: see `Engine`.
         forward: the supernet's forward pass with its own weights, if it has a compiled form.
     """
@@ -63,7 +63,7 @@ class SupernetProblem:
         hooks: Callable[[], Hooks],
         momenta: Callable[[], dict[str, Tensor]],
         compute: Compute,
-        step: ArchStepInputs,
+        inputs: ArchStepInputs,
         engine: Engine = "plain",
         forward: Callable[..., Tensor] | None = None,
     ) -> None:
@@ -75,14 +75,14 @@ class SupernetProblem:
         self._hooks = hooks
         self._momenta = momenta
         self._compute = compute
-        self._step = step
+        self._inputs = inputs
         self._engine: Engine = engine
         self._forward = supernet if forward is None else forward
 
     @property
     def xi(self) -> float:
         """The virtual step's length."""
-        return self._step.xi
+        return self._inputs.xi
 
     def weights(self) -> dict[str, Tensor]:
         """The supernet's weights, by name."""
@@ -90,7 +90,7 @@ class SupernetProblem:
 
     def arch_loss(self, weights: Weights | None = None) -> Tensor:
         """Mean cross-entropy of the arch batch; kept, as the accuracy is, as `last_loss` and `last_accuracy`."""
-        batch = self._step.arch_batch
+        batch = self._inputs.arch_batch
         # With its own weights, nobody asks for their gradients: an arch step of first order.
         with nullcontext() if weights is not None else frozen_weights(self.supernet):
             logits = self._logits(batch.x, weights, self._engine)
@@ -100,7 +100,7 @@ class SupernetProblem:
 
     def weights_loss(self, weights: Weights | None = None, *, twice: bool = False) -> Tensor:
         """Mean cross-entropy of the weights batch."""
-        batch = self._step.weights_batch
+        batch = self._inputs.weights_batch
         assert batch is not None
         engine: Engine = "grouped" if twice and self._engine == "auto" else self._engine
         return cross_entropy(self._logits(batch.x, weights, engine), batch.y)
@@ -117,7 +117,7 @@ class SupernetProblem:
 
     def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:
         """One step of the weights' SGD with learning rate xi, without clipping."""
-        s, momenta = self._step, self._momenta()
+        s, momenta = self._inputs, self._momenta()
         ahead = {}
         for name, weight in self.weights().items():
             step = gradients[name] + s.weight_decay * weight
