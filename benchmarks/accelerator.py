@@ -101,8 +101,8 @@ def steps(options: argparse.Namespace) -> None:
     batch = noise(Sizes.read(options), device)
 
     def step(search: BilevelSearch) -> None:
-        search.arch_step(batch, moment=MIDDLE)
-        search.weights_step(batch, 0.1, moment=MIDDLE)
+        search.arch_step(batch, position=MIDDLE)
+        search.weights_step(batch, 0.1, position=MIDDLE)
 
     first = {name: timed(lambda s=search: step(s), device) for name, search in searches.items()}
     times: dict[str, list[float]] = {name: [] for name in searches}

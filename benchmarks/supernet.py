@@ -71,13 +71,14 @@ def chosen(where: CellSpace, count: int) -> dict[str, Tensor]:
 def step(search: BilevelSearch, kind: str, batch: Batch) -> None:
     """One arch step and one weight step."""
     if kind == "published":
-        inputs = search.mixture(MIDDLE), search.arch.edge_weights(), search.hooks(MIDDLE)
+        passes = search.passes
+        inputs = passes.mixture(MIDDLE), search.arch.edge_weights(), passes.hooks(MIDDLE)
         F.cross_entropy(search.supernet(batch.x, *inputs), batch.y).backward()
         search.arch_optimizer.step()
         search.arch_optimizer.zero_grad()
     else:
-        search.arch_step(batch, moment=MIDDLE)
-    search.weights_step(batch, 0.1, moment=MIDDLE)
+        search.arch_step(batch, position=MIDDLE)
+    search.weights_step(batch, 0.1, position=MIDDLE)
 
 
 class OperatorCalls(TorchDispatchMode):

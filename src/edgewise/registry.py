@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from edgewise.errors import ConfigError
 
@@ -19,8 +19,12 @@ class Registry(dict[str, T]):
         hint: what an error says after the names that there are.
     """
 
+    tables: ClassVar[list[Registry[Any]]] = []
+    """Every table that there is."""
+
     def __init__(self, kind: str, hint: str = "") -> None:
         super().__init__()
+        self.tables.append(self)
         self.kind = kind
         self._hint = hint
 

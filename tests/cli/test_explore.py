@@ -17,6 +17,7 @@ from edgewise.data import SealedImages, load
 from edgewise.errors import ConfigError, RunError
 from edgewise.nn.native import Build
 from edgewise.pipeline import resolve_explore, resume_explore, start_explore
+from edgewise.pipeline.scores import TableScore
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype
 from edgewise.spaces.nb201 import to_string
@@ -240,6 +241,6 @@ def test_other_commands_send_a_black_box_search_back_to_explore(call: Call, tabl
 
 def test_a_file_name_with_a_colon_is_told_from_a_column() -> None:
     settings = resolve_explore("random", score="table:C:/tables/nb201.csv")
-    assert settings.table == (Path("C:/tables/nb201.csv"), "cifar10_valid")
+    assert settings.scored_by == TableScore(Path("C:/tables/nb201.csv"), "cifar10_valid")
     with pytest.raises(ConfigError, match="names no file"):
         resolve_explore("random", score="table:")

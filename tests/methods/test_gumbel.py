@@ -40,9 +40,9 @@ def test_a_search_of_one_epoch_has_the_first_temperature():
     assert GumbelHard(tau_max=3.0, tau_min=1.0).tau(SchedulePosition(0, 1)) == 3.0
 
 
-@pytest.mark.parametrize("moment", [HOT, COLD])
-def test_every_row_is_a_one_hot_choice_and_active_marks_exactly_it(moment):
-    mixture = GumbelHard().mixture(random_alpha(), moment=moment, generator=stream())
+@pytest.mark.parametrize("position", [HOT, COLD])
+def test_every_row_is_a_one_hot_choice_and_active_marks_exactly_it(position):
+    mixture = GumbelHard().mixture(random_alpha(), position=position, generator=stream())
     assert mixture.active is not None
     assert mixture.active.dtype == torch.bool
     assert mixture.active.sum(1).tolist() == [1] * 14
@@ -58,12 +58,12 @@ def by_hand(alpha: torch.Tensor, tau: float, *, seed: int = 0) -> torch.Tensor:
     return scores.exp() / scores.exp().sum(1, keepdim=True)
 
 
-@pytest.mark.parametrize("moment", [HOT, SchedulePosition(25, 50), SchedulePosition(40, 50)])
-def test_the_gradient_is_that_of_the_soft_probabilities(moment):
+@pytest.mark.parametrize("position", [HOT, SchedulePosition(25, 50), SchedulePosition(40, 50)])
+def test_the_gradient_is_that_of_the_soft_probabilities(position):
     alpha = random_alpha().requires_grad_()
     factors = random_alpha(seed=1)
-    hard = GumbelHard().mixture(alpha, moment=moment, generator=stream()).weights
-    soft = by_hand(alpha, GumbelHard().tau(moment))
+    hard = GumbelHard().mixture(alpha, position=position, generator=stream()).weights
+    soft = by_hand(alpha, GumbelHard().tau(position))
     assert torch.equal(hard.argmax(1), soft.argmax(1))
     found = torch.autograd.grad((hard * factors).sum(), alpha)[0]
     expected = torch.autograd.grad((soft * factors).sum(), alpha)[0]
@@ -75,17 +75,17 @@ def test_the_straight_through_gradient_by_hand_for_two_primitives():
     # p = softmax(z / tau): dp_0 / dalpha_0 = p_0 (1 - p_0) / tau, whatever was drawn.
     alpha = torch.tensor([[0.3, -0.2]], dtype=torch.float64, requires_grad=True)
     p = by_hand(alpha.detach(), 10.0)[0, 0]
-    weights = GumbelHard().mixture(alpha, moment=HOT, generator=stream()).weights
+    weights = GumbelHard().mixture(alpha, position=HOT, generator=stream()).weights
     gradient = torch.autograd.grad(weights[0, 0], alpha)[0]
     expected = p * (1 - p) / 10
     torch.testing.assert_close(gradient, torch.stack([expected, -expected]).view(1, 2))
 
 
-@pytest.mark.parametrize("moment", [HOT, COLD])
-def test_primitives_are_drawn_as_often_as_softmax_of_alpha_says_at_any_temperature(moment):
+@pytest.mark.parametrize("position", [HOT, COLD])
+def test_primitives_are_drawn_as_often_as_softmax_of_alpha_says_at_any_temperature(position):
     draws = 20_000
     row = torch.tensor([0.0, 1.0, -1.0, 2.0, 0.5])
-    active = GumbelHard().mixture(row.expand(draws, 5), moment=moment, generator=stream(4)).active
+    active = GumbelHard().mixture(row.expand(draws, 5), position=position, generator=stream(4)).active
     assert active is not None
     for count, probability in zip(active.sum(0).tolist(), row.softmax(0).tolist(), strict=True):
         assert binomial(count, draws, probability)
@@ -103,7 +103,7 @@ def test_a_primitive_that_is_not_kept_is_never_drawn_and_the_others_share_its_pr
     draws = 8000
     kept = torch.tensor([True, False, True, True]).expand(draws, 4)
     alpha = torch.tensor([0.0, 9.0, 1.0, -1.0]).expand(draws, 4)
-    mixture = GumbelHard().mixture(alpha, kept, moment=HOT, generator=stream(3))
+    mixture = GumbelHard().mixture(alpha, kept, position=HOT, generator=stream(3))
     assert mixture.active is not None
     counts = mixture.active.sum(0).tolist()
     assert counts[1] == 0
@@ -117,7 +117,7 @@ def test_a_primitive_that_is_not_kept_is_never_drawn_and_the_others_share_its_pr
 def test_what_is_not_kept_gets_no_gradient_and_spoils_none():
     alpha = random_alpha(3, 4).requires_grad_()
     kept = torch.tensor([[True, True, False, True]] * 3)
-    weights = GumbelHard().mixture(alpha, kept, moment=HOT, generator=stream()).weights
+    weights = GumbelHard().mixture(alpha, kept, position=HOT, generator=stream()).weights
     gradient = torch.autograd.grad((weights * random_alpha(3, 4, seed=1)).sum(), alpha)[0]
     assert torch.isfinite(gradient).all()
     assert not gradient[:, 2].any()
@@ -143,10 +143,10 @@ def test_a_non_finite_alpha_of_any_cell_is_an_error(cell):
 
 def test_cells_are_drawn_one_after_the_other_from_the_stream_and_as_if_each_were_alone():
     arch = ArchParameters(DARTS, beta=False, generator=stream())
-    together = arch.mixture(GumbelHard(), moment=COLD, generator=stream(8))
+    together = arch.mixture(GumbelHard(), position=COLD, generator=stream(8))
     own = stream(8)
     for name, alpha in arch.alpha.items():
-        alone = GumbelHard().mixture(alpha, moment=COLD, generator=own)
+        alone = GumbelHard().mixture(alpha, position=COLD, generator=own)
         assert torch.equal(together[name].weights, alone.weights)
         assert alone.active is not None
         assert together[name].active is not None
@@ -171,7 +171,7 @@ def test_drawing_moves_its_own_stream_and_leaves_the_global_one_alone():
 @given(st.integers(0, 2**31), st.floats(-300, 300), st.integers(0, 9))
 def test_whatever_alpha_is_weights_and_gradients_are_finite(seed, scale, epoch):
     alpha = (scale * random_alpha(5, 3, seed=seed)).float().requires_grad_()
-    mixture = GumbelHard().mixture(alpha, moment=SchedulePosition(epoch, 10), generator=stream(seed))
+    mixture = GumbelHard().mixture(alpha, position=SchedulePosition(epoch, 10), generator=stream(seed))
     assert mixture.active is not None
     assert mixture.active.sum(1).tolist() == [1] * 5
     assert torch.isfinite(mixture.weights).all()
@@ -184,7 +184,7 @@ def test_a_supernet_calls_the_drawn_operation_of_each_edge_once_a_cell_and_no_ot
     torch.manual_seed(0)
     net = Supernet(where, SupernetSpec(channels=4, layers=4, classes=3, in_channels=1))
     arch = ArchParameters(where, beta=False, generator=stream())
-    mixture = arch.mixture(GumbelHard(), moment=HOT, generator=stream(5))
+    mixture = arch.mixture(GumbelHard(), position=HOT, generator=stream(5))
     calls: Counter[tuple[int, int, int]] = Counter()
     for c, cell in enumerate(net.cells):
         for e, edge in enumerate(cell.edges):

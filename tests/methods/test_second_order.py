@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from edgewise.data import Batch
-from edgewise.methods import ArchParameters, ExactHypergradient, FiniteDifference, FirstOrder, Softmax
+from edgewise.methods import (
+    DARTS_V1,
+    ArchParameters,
+    ExactHypergradient,
+    FiniteDifference,
+    FirstOrder,
+    SearchSettings,
+)
 from edgewise.methods.gradient import ArchGradient
-from edgewise.nn import NO_HOOKS, Supernet, SupernetSpec
+from edgewise.methods.schedule import START
+from edgewise.nn import Supernet, SupernetSpec
 from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import Streams
+from edgewise.search.passes import SupernetPasses
 from edgewise.search.problem import ArchStepInputs, SupernetProblem
 from edgewise.spaces import DARTS, CellSpace, Topology, space
 from tests.methods.rows import stream
 from tests.methods.toy import Toy
 
 SMALL = CellSpace("small", Topology.dense(2, 2), DARTS.primitives)
+PLAIN = SearchSettings(engine="plain")
 SECOND = [ExactHypergradient(), FiniteDifference()]
 
 
@@ -127,15 +139,13 @@ class Case:
     def problem(
         self, *, xi: float, momenta: dict[str, Tensor] | None = None, momentum: float = 0.9, decay: float = 3e-4
     ) -> SupernetProblem:
-        return SupernetProblem(
-            self.net,
-            self.arch,
-            mixture=lambda: self.arch.mixture(Softmax()),
-            hooks=lambda: NO_HOOKS,
-            momenta=lambda: momenta or {},
-            compute=Compute("cpu"),
-            inputs=ArchStepInputs(self.batches[0], self.batches[1], xi, momentum, decay),
-        )
+        passes = SupernetPasses(replace(DARTS_V1, search=PLAIN), self.net, self.arch, Streams(0), Compute("cpu"))
+        optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1, momentum=momentum)
+        for name, weight in self.net.named_parameters():
+            if momenta is not None and name in momenta:
+                optimizer.state[weight]["momentum_buffer"] = momenta[name]
+        inputs = ArchStepInputs(self.batches[0], self.batches[1], xi, momentum, decay, START)
+        return SupernetProblem(passes, inputs, optimizer)
 
 
 def flat(gradient: ArchGradient) -> Tensor:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from edgewise.data import Batch
-from edgewise.methods import ArchParameters, ExactHypergradient, FiniteDifference, FirstOrder, Softmax
-from edgewise.nn import NO_HOOKS, Supernet, SupernetSpec
+from edgewise.methods import (
+    DARTS_V1,
+    ArchParameters,
+    ExactHypergradient,
+    FiniteDifference,
+    FirstOrder,
+    SearchSettings,
+)
+from edgewise.methods.schedule import START
+from edgewise.nn import Supernet, SupernetSpec
 from edgewise.runtime.compute import Compute
+from edgewise.runtime.random import Streams
+from edgewise.search.passes import SupernetPasses
 from edgewise.search.problem import ArchStepInputs, SupernetProblem
 from edgewise.spaces import DARTS
 from tests.nn.golden import fill, images, parameters
 
+PLAIN = SearchSettings(engine="plain")
 Part = FirstOrder | ExactHypergradient | FiniteDifference
 
 
@@ -30,21 +43,16 @@ def gradient(part: Part, expected: dict) -> dict[str, Tensor]:
     with torch.no_grad():
         for q, alpha in enumerate(arch.alpha.values()):
             alpha.copy_(parameters(q, 14 * 8).view(14, 8))
-    problem = SupernetProblem(
-        supernet,
-        arch,
-        mixture=lambda: arch.mixture(Softmax()),
-        hooks=lambda: NO_HOOKS,
-        momenta=dict,
-        compute=Compute("cpu"),
-        inputs=ArchStepInputs(
-            arch_batch=Batch(images(4, 11), (torch.arange(4) + 3) % 10, torch.arange(4)),
-            weights_batch=Batch(images(4, 7), torch.arange(4), torch.arange(4)),
-            xi=expected["eta"],
-            momentum=0.9,
-            weight_decay=expected["weight_decay"],
-        ),
+    passes = SupernetPasses(replace(DARTS_V1, search=PLAIN), supernet, arch, Streams(0), Compute("cpu"))
+    inputs = ArchStepInputs(
+        arch_batch=Batch(images(4, 11), (torch.arange(4) + 3) % 10, torch.arange(4)),
+        weights_batch=Batch(images(4, 7), torch.arange(4), torch.arange(4)),
+        xi=expected["eta"],
+        momentum=0.9,
+        weight_decay=expected["weight_decay"],
+        position=START,
     )
+    problem = SupernetProblem(passes, inputs, torch.optim.SGD(supernet.parameters(), lr=0.1))
     return {name: value.detach() for name, value in part.gradient(problem).alpha.items()}
 
 

@@ -51,15 +51,15 @@ def test_stages_follow_each_other_without_gaps_and_differ_by_one_epoch_at_most(c
     lengths = Counter(stage for stage, _ in places)
     assert list(lengths) == list(range(count))
     assert max(lengths.values()) - min(lengths.values()) <= 1
-    assert [(stage, moment.epoch) for stage, moment in places] == [
+    assert [(stage, position.epoch) for stage, position in places] == [
         (stage, epoch) for stage in range(count) for epoch in range(lengths[stage])
     ]
-    assert all(moment.epochs == lengths[stage] for stage, moment in places)
+    assert all(position.epochs == lengths[stage] for stage, position in places)
 
 
 def test_sensible_stages_have_no_faults():
-    assert Stages().faults(75) == []
-    assert Stages((0,), (2,)).faults(1) == []
+    assert Stages().size_faults(75) == []
+    assert Stages((0,), (2,)).size_faults(1) == []
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_sensible_stages_have_no_faults():
     ],
 )
 def test_each_fault_is_named_with_what_was_found(stages, epochs, expected):
-    faults = stages.faults(epochs)
+    faults = stages.size_faults(epochs)
     assert len(faults) == 1
     assert expected in faults[0]
 
 
 def test_all_faults_are_told_at_once():
-    assert len(Stages((0, -6, 12), (8, 1)).faults(1)) == 4
+    assert len(Stages((0, -6, 12), (8, 1)).size_faults(1)) == 4
 
 
 def test_the_strongest_of_each_edge_remain_by_hand():

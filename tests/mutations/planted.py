@@ -41,8 +41,8 @@ PROJECTION = [
     plant(
         "the projection is computed and not applied",
         "BilevelSearch._set_gradients",
-        "rows = self.projector(rows, self._stream)",
-        "self.projector(rows, self._stream)",
+        "rows = self.projector(rows, self._projector_stream)",
+        "self.projector(rows, self._projector_stream)",
         PROJECTED,
     ),
     plant(
@@ -98,8 +98,8 @@ PROJECTION = [
     plant(
         "the projection draws from the stream of the batches",
         "BilevelSearch.__init__",
-        'self._stream = streams.generator("projection")',
-        'self._stream = streams.generator("batches.weights")',
+        "else streams.generator(change.stream)",
+        'else streams.generator("batches.weights")',
         NEUTRAL + "switching_projection_on_shifts_nobody_elses_random_numbers[random]",
     ),
     plant(
@@ -119,8 +119,8 @@ PROJECTION = [
     plant(
         "conflicts are measured between edges that the projection does not compare",
         "BilevelSearch.__init__",
-        'direction = "in" if projection is None else projection.direction',
-        'direction = "in"',
+        '"in" if change is None else change.direction',
+        '"in"',
         BILEVEL + "conflicts_are_measured_between_the_edges_that_the_projection_compares[out]",
     ),
 ]
@@ -149,7 +149,7 @@ BILEVEL_STEPS = [
     ),
     plant(
         "the weight step's backward pass reaches alpha",
-        "BilevelSearch.weights_step",
+        "SupernetPasses.weights_logits",
         "with torch.no_grad():",
         "if True:",
         BILEVEL + "the_weight_step_leaves_alpha_and_beta_and_their_gradients_alone",
@@ -165,29 +165,29 @@ BILEVEL_STEPS = [
     plant(
         "an arch step of first order computes the weights' gradients too",
         "SupernetProblem.arch_loss",
-        "with nullcontext() if weights is not None else frozen_weights(self.supernet):",
+        "with nullcontext() if weights is not None else frozen_weights(self.passes.supernet):",
         "with nullcontext():",
         BILEVEL + "in_an_arch_step_of_first_order_no_weight_asks_for_a_gradient",
     ),
     plant(
         "warm-up is ignored",
         "BilevelSearch.step",
-        "if moment.epoch >= self.recipe.frozen_epochs:",
-        "if moment.epoch >= 0:",
+        "if position.epoch >= self.recipe.frozen_epochs:",
+        "if position.epoch >= 0:",
         WARM_UP,
     ),
     plant(
         "warm-up lasts an epoch too long",
         "BilevelSearch.step",
-        "if moment.epoch >= self.recipe.frozen_epochs:",
-        "if moment.epoch > self.recipe.frozen_epochs:",
+        "if position.epoch >= self.recipe.frozen_epochs:",
+        "if position.epoch > self.recipe.frozen_epochs:",
         BILEVEL + "without_warm_up_alpha_and_beta_move_in_the_first_epoch",
     ),
     plant(
         "the arch split is read during warm-up",
         "BilevelSearch.step",
-        "        arch = None\n        if moment.epoch",
-        "        arch = batches.arch.next() and None\n        if moment.epoch",
+        "        arch = None\n        if position.epoch",
+        "        arch = batches.arch.next() and None\n        if position.epoch",
         WARM_UP,
     ),
     plant(
@@ -326,8 +326,8 @@ NETWORKS = [
     plant(
         "the limit on skips knows the normal cell alone",
         "SkipLimit.cell",
-        "if cell_type != space.cell_types[0] or",
-        'if cell_type != "normal" or',
+        "if cell_type != space.cell_types[0]",
+        'if cell_type != "normal"',
         "tests/methods/test_derivation.py::test_the_skip_limit_holds_in_the_only_cell_of_nas_bench_201_and_the_"
         "strongest_skips_stay",
     ),

@@ -18,8 +18,9 @@ DISTRIBUTED = [
             ),
             Edit(
                 "BilevelSearch._set_gradients",
-                "rows = self.projector(rows, self._stream)",
-                "rows = torch.stack(self.compute.processes.average(list(self.projector(rows, self._stream))))",
+                "rows = self.projector(rows, self._projector_stream)",
+                "rows = torch.stack("
+                "self.compute.processes.average(list(self.projector(rows, self._projector_stream))))",
             ),
             Edit(
                 "BilevelSearch._set_gradients",

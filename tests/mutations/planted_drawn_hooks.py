@@ -94,14 +94,14 @@ CHANGES_ON_ENGINES = [
     ),
     plant(
         "grouped cells are planned while they are compiled",
-        "BilevelSearch.__init__",
+        "SupernetPasses.__init__",
         "            supernet.prepare()\n",
         "",
         "tests/search/test_compiled.py::test_a_compiled_search_ends_where_an_uncompiled_one_ends",
     ),
     plant(
         "each draw is compiled anew",
-        "BilevelSearch.__init__",
+        "SupernetPasses.__init__",
         "if compute.compiles_searches and not recipe.draws_in_passes:",
         "if compute.compiles_searches:",
         "tests/search/test_compiled.py::test_a_search_that_draws_in_its_passes_is_not_compiled",

@@ -84,9 +84,9 @@ STOPS = [
     ),
     plant(
         "the weight decay has no limit",
-        "BilevelSearch.weight_decay",
-        "return min(base * self.weight_decay_factor, max(base, adaptation.most))",
-        "return base * self.weight_decay_factor",
+        "Adaptation.weight_decay",
+        "return min(base * factor, max(base, self.most))",
+        "return base * factor",
         HOOKS + "weight_decay_stands_still_rises_on_a_line_or_is_multiplied_up_to_its_limit",
     ),
     plant(

@@ -80,22 +80,22 @@ SECOND_ORDER = [
     plant(
         "the virtual step keeps the recipe's weight decay whatever the epoch's is",
         "BilevelSearch.arch_step",
-        "                weights.weight_decay if weight_decay is None else weight_decay,",
-        "                weights.weight_decay,",
+        "            weights.weight_decay if weight_decay is None else weight_decay,",
+        "            weights.weight_decay,",
         SECOND + "the_virtual_step_has_the_weight_decay_of_the_epoch",
     ),
     plant(
         "second order moves the running statistics of batch norms",
-        "SupernetProblem._logits",
-        "with self._compute.autocast(), frozen_statistics(self.supernet):",
-        "with self._compute.autocast():",
+        "SupernetPasses.arch_logits",
+        "with self.compute.autocast(), frozen_statistics(self.supernet):",
+        "with self.compute.autocast():",
         UNTOUCHED,
     ),
     plant(
         "the virtual step learns from the arch batch",
         "SupernetProblem.weights_loss",
-        "batch = self._inputs.weights_batch",
-        "batch = self._inputs.arch_batch",
+        "batch = self.inputs.weights_batch",
+        "batch = self.inputs.arch_batch",
         SECOND + "the_arch_step_of_second_order_reads_the_weights_batch[darts-v2]",
     ),
 ]
@@ -110,8 +110,8 @@ SAMPLING = [
     ),
     plant(
         "tau stays at the search's first epoch",
-        "BilevelSearch.mixture",
-        "relaxation, moment=moment, generator=generator)",
+        "SupernetPasses.mixture",
+        "relaxation, position=position, generator=generator)",
         "relaxation, generator=generator)",
         GDAS + "tau_follows_the_epoch_in_the_arch_step_and_in_the_weight_step",
     ),
@@ -138,7 +138,7 @@ SAMPLING = [
     ),
     plant(
         "the weight step uses the arch step's sample",
-        "BilevelSearch.mixture",
+        "SupernetPasses.mixture",
         'generator = self.streams.generator("relaxation") if relaxation.draws else None',
         "generator = torch.Generator().manual_seed(1) if relaxation.draws else None",
         GDAS + "every_forward_pass_draws_anew_the_arch_step_and_the_weight_step_included",
@@ -155,7 +155,7 @@ SAMPLING = [
 PERTURBATION = [
     plant(
         "the perturbation stays in alpha",
-        "BilevelSearch._perturbed",
+        "SupernetPasses.perturbed",
         "        return {name: replace(mixture[name], weights=value) for name, value in found.items()}",
         "        for name, value in found.items():\n"
         "            self.arch.alpha[name].data.add_(value - mixture[name].weights)\n"
@@ -164,16 +164,16 @@ PERTURBATION = [
     ),
     plant(
         "the arch step sees the perturbed mixture too",
-        "BilevelSearch.arch_step",
-        "mixture=lambda: self.mixture(moment),",
-        "mixture=lambda: self._perturbed(self.mixture(moment), None, batch, moment),",
+        "SupernetPasses.arch_logits",
+        "self.mixture(position), self.arch",
+        "self.perturbed(self.mixture(position), None, batch, position), self.arch",
         SMOOTHED,
     ),
     plant(
         "the perturbation is computed and not used",
-        "BilevelSearch.weights_step",
-        "mixture = self._perturbed(mixture, edge_weights, batch, moment)",
-        "self._perturbed(mixture, edge_weights, batch, moment)",
+        "SupernetPasses.weights_logits",
+        "mixture = self.perturbed(mixture, edge_weights, batch, position)",
+        "self.perturbed(mixture, edge_weights, batch, position)",
         SMOOTHED,
     ),
     plant(
@@ -192,7 +192,7 @@ PERTURBATION = [
     ),
     plant(
         "the adversary moves the running statistics of batch norms",
-        "BilevelSearch._perturbed",
+        "SupernetPasses.perturbed",
         "with evaluation_mode(self.supernet), frozen_weights(self.supernet), self.compute.autocast():",
         "with frozen_weights(self.supernet), self.compute.autocast():",
         STATISTICS,
@@ -207,8 +207,8 @@ PERTURBATION = [
     plant(
         "epsilon stays where it starts",
         "Growing.epsilon",
-        "self.rise * moment.epoch / moment.epochs",
-        "0.0 * moment.epoch / moment.epochs",
+        "self.rise * position.epoch / position.epochs",
+        "0.0 * position.epoch / position.epochs",
         PERTURBED + "epsilon_follows_the_epoch",
     ),
     plant(

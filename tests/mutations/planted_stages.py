@@ -20,15 +20,15 @@ OUTPUTS = [
     plant(
         "the dropout rate does not follow the epoch",
         "SkipDropout.rate",
-        "return start * math.exp(-self.decay * (moment.epoch - frozen))",
+        "return start * math.exp(-self.decay * (position.epoch - frozen))",
         "return start",
         HOOKS + "the_dropout_rate_follows_stage_and_epoch",
     ),
     plant(
         "the dropout rate is the first stage's",
-        "BilevelSearch.hooks",
-        "recipe.skip_dropout.rate(self.stage,",
-        "recipe.skip_dropout.rate(0,",
+        "SkipDropout.hooks",
+        "self.rate(run.stage,",
+        "self.rate(0,",
         HOOKS + "the_dropout_rate_follows_stage_and_epoch",
     ),
     plant(
@@ -47,9 +47,9 @@ OUTPUTS = [
     ),
     plant(
         "the adversary looks through noise",
-        "BilevelSearch._perturbed",
-        "self.supernet(batch.x, mixtures, edge_weights, engine=engine)",
-        "self.supernet(batch.x, mixtures, edge_weights, self.hooks(moment), engine=engine)",
+        "SupernetPasses.perturbed",
+        "self.supernet(batch.x, mixtures, edge_weights, engine=self.engine)",
+        "self.supernet(batch.x, mixtures, edge_weights, self.hooks(position), engine=self.engine)",
         HOOKS + "the_adversary_sees_no_noise",
     ),
     plant(
@@ -68,9 +68,9 @@ OUTPUTS = [
     ),
     plant(
         "noise draws from the stream of drop-path",
-        "BilevelSearch.hooks",
-        'self.streams.generator("noise", device)',
-        'self.streams.generator("search drop-path", device)',
+        "OperationNoise.hooks",
+        'run.streams.generator("noise", run.device)',
+        'run.streams.generator("search drop-path", run.device)',
         NEUTRAL + "switching_one_drawing_part_off_moves_the_stream_of_no_other[noise]",
     ),
     plant(
@@ -130,7 +130,7 @@ STAGES = [
     plant(
         "alpha is frozen in the first stage only",
         "BilevelSearch.step",
-        "if moment.epoch >= self.recipe.frozen_epochs:",
+        "if position.epoch >= self.recipe.frozen_epochs:",
         "if epoch >= self.recipe.frozen_epochs:",
         HOOKS + "alpha_is_frozen_in_the_first_epochs_of_every_stage_and_the_learning_rate_starts_again",
     ),
@@ -144,8 +144,8 @@ STAGES = [
     plant(
         "the strongest skip is struck first",
         "SkipLimit.cell",
-        "weakest = min(edges,",
-        "weakest = max(edges,",
+        "left[min(skips,",
+        "left[max(skips,",
         GUARDS + "no_normal_cell_has_more_skips_than_the_limit_and_the_weakest_go_first",
     ),
 ]

@@ -14,7 +14,7 @@ from edgewise.methods import OperationNoise, SchedulePosition, SkipDropout
 from edgewise.nn import AnySupernet, DropPath, Engine, Hooks, Mixture, SupernetSpec, build_supernet
 from edgewise.nn import nb201 as nb201_room
 from edgewise.nn import supernet as room
-from edgewise.nn.hooks import DrawnHook, OperationHook, one_after_the_other
+from edgewise.nn.hooks import DrawnHook, OperationHook
 from edgewise.nn.native import library
 from edgewise.runtime.random import seeded
 from edgewise.spaces import space
@@ -40,9 +40,11 @@ HOOKS: dict[str, MakeHooks] = {
     "multiplicative": lambda: Hooks(noise("multiplicative")),
     "uniform": lambda: Hooks(noise("uniform")),
     "dropout": lambda: Hooks(dropout()),
-    "both": lambda: Hooks(one_after_the_other(noise("additive"), dropout())),
+    "both": lambda: Hooks.together([Hooks(noise("additive")), Hooks(dropout())]),
     "drop-path": lambda: Hooks(edge=DropPath(0.4, stream(3))),
-    "all": lambda: Hooks(one_after_the_other(noise("additive"), dropout()), DropPath(0.3, stream(3))),
+    "all": lambda: Hooks.together(
+        [Hooks(noise("additive")), Hooks(dropout()), Hooks(None, DropPath(0.3, stream(3)))]
+    ),
 }
 CASES = [("darts", 4, name) for name in HOOKS]
 CASES += [("darts", 1, "all"), ("nb201", 1, "all"), ("nb201", 2, "all"), ("s4", 1, "all"), ("nasnet", 1, "all")]
@@ -132,8 +134,10 @@ def test_with_low_memory_a_cell_is_changed_as_it_was_the_first_time(name: str, e
         draws = stream(1), stream(2), stream(3)
         operation = OperationNoise().hook(SchedulePosition(0, 4), draws[0])
         other = SkipDropout().hook(0.4, draws[1])
-        both = one_after_the_other(operation, other) if name == "all" else None
-        return Hooks(both, DropPath(0.3, draws[2]), draws)
+        edge = Hooks(None, DropPath(0.3, draws[2]), draws[2:])
+        if name != "all":
+            return edge
+        return Hooks.together([Hooks(operation, draws=draws[:1]), Hooks(other, draws=draws[1:2]), edge])
 
     normal, low = (
         outcome(*make("darts", 4, torch.float64, memory), hooks(), engine) for memory in ("normal", "low")

@@ -50,7 +50,7 @@ def projected(search: BilevelSearch, rows: Tensor) -> Tensor:
     projection = search.recipe.projection
     assert projection is not None
     stream = torch.Generator()
-    stream.set_state(search._stream.get_state())
+    stream.set_state(search._projector_stream.get_state())
     return projection.on(search.supernet.space.topology)(rows, stream)
 
 

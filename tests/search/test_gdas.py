@@ -67,9 +67,9 @@ def test_tau_follows_the_epoch_in_the_arch_step_and_in_the_weight_step(monkeypat
     moments: list[SchedulePosition] = []
     plain = GumbelHard.tau
 
-    def noted(self: GumbelHard, moment: SchedulePosition) -> float:
-        moments.append(moment)
-        return plain(self, moment)
+    def noted(self: GumbelHard, position: SchedulePosition) -> float:
+        moments.append(position)
+        return plain(self, position)
 
     monkeypatch.setattr(GumbelHard, "tau", noted)
     search = make_search(named("gdas", epochs=4))
@@ -85,7 +85,7 @@ def test_a_low_tau_and_a_high_tau_draw_alike_and_differ_in_their_gradient_by_wha
     for epoch, tau in ((0, 10.0), (2, 3.4), (3, 0.1)):
         leaf = alpha.clone().requires_grad_()
         generator = torch.Generator().manual_seed(4)
-        mixture = GumbelHard().mixture(leaf, moment=SchedulePosition(epoch, 4), generator=generator)
+        mixture = GumbelHard().mixture(leaf, position=SchedulePosition(epoch, 4), generator=generator)
         (found,) = torch.autograd.grad((mixture.weights * factors).sum(), leaf)
         other = alpha.clone().requires_grad_()
         uniform = torch.rand(5, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)

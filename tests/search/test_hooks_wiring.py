@@ -60,7 +60,7 @@ def test_the_hook_meets_every_operation_with_its_own_name_and_stride_in_both_ste
 
 def test_noise_reaches_skips_of_both_strides_and_nothing_else() -> None:
     search = make_search(replace(everything(), skip_dropout=None, drop_path=None))
-    hook = search.hooks(SchedulePosition(0, 4)).operation
+    hook = search.passes.hooks(SchedulePosition(0, 4)).operation
     assert hook is not None
     out = torch.randn(2, 3, 4, 4)
     changed = {place for place in PLACES if not torch.equal(hook(*place, out), out)}
@@ -69,7 +69,7 @@ def test_noise_reaches_skips_of_both_strides_and_nothing_else() -> None:
 
 def test_dropout_reaches_skips_of_stride_1_and_nothing_else() -> None:
     search = make_search(replace(everything(), noise=None, drop_path=None))
-    hook = search.hooks(SchedulePosition(0, 4)).operation
+    hook = search.passes.hooks(SchedulePosition(0, 4)).operation
     assert hook is not None
     out = torch.ones(2, 3, 8, 8)
     assert {place for place in PLACES if not torch.equal(hook(*place, out), out)} == {("skip_connect", 1)}
@@ -79,7 +79,7 @@ def test_dropout_reaches_skips_of_stride_1_and_nothing_else() -> None:
 
 def test_noise_and_dropout_together_are_both_applied() -> None:
     search = make_search(replace(everything(), drop_path=None))
-    hook = search.hooks(SchedulePosition(0, 4)).operation
+    hook = search.passes.hooks(SchedulePosition(0, 4)).operation
     assert hook is not None
     out = hook("skip_connect", 1, torch.randn(2, 3, 8, 8)).flatten()
     assert 0.2 < (out == 0).double().mean() < 0.8

@@ -56,11 +56,11 @@ def test_a_perturbed_weight_step_leaves_alpha_its_gradients_and_its_optimiser_bi
     before = snapshot(search.arch), gradients_of(search.arch)
     weights = weights_of(search.supernet)
     for epoch in (0, 1):
-        search.weights_step(WEIGHTS, 0.1, moment=SchedulePosition(epoch, 2))
+        search.weights_step(WEIGHTS, 0.1, position=SchedulePosition(epoch, 2))
     assert same((snapshot(search.arch), gradients_of(search.arch)), before)
     assert not same(weights_of(search.supernet), weights)
     assert same(
-        {n: m.weights.detach() for n, m in search.mixture().items()},
+        {n: m.weights.detach() for n, m in search.passes.mixture().items()},
         {n: v.detach().softmax(-1) for n, v in search.arch.alpha.items()},
     )
 
@@ -87,7 +87,7 @@ def test_the_adversary_raises_the_loss_of_the_real_weights_batch_above_random_sm
             recipe = replace(named("s-darts-rs"), perturbation=kind(start=0.2, rise=0.0))
             search = make_search(recipe, seed=seed)
             with torch.no_grad():
-                moved = search._perturbed(search.mixture(), None, WEIGHTS, SchedulePosition(0, 2))
+                moved = search.passes.perturbed(search.passes.mixture(), None, WEIGHTS, SchedulePosition(0, 2))
             losses[kind] = loss_under(search, {n: m.weights for n, m in moved.items()}, WEIGHTS)
         plain = {n: v.detach().softmax(-1) for n, v in search.arch.alpha.items()}
         assert losses[Adversarial] > loss_under(search, plain, WEIGHTS) + 1e-4
@@ -111,8 +111,8 @@ def test_the_adversary_moves_no_statistics_no_weights_and_no_gradients() -> None
     search.step(feeds(WEIGHTS, ARCH), 0)
     before = statistics(search.supernet), weights_of(search.supernet), gradients_of(search.supernet)
     with torch.no_grad():
-        moved = search._perturbed(search.mixture(), None, WEIGHTS, SchedulePosition(1, 2))
-    assert not same(moved["normal"].weights, search.mixture()["normal"].weights.detach())
+        moved = search.passes.perturbed(search.passes.mixture(), None, WEIGHTS, SchedulePosition(1, 2))
+    assert not same(moved["normal"].weights, search.passes.mixture()["normal"].weights.detach())
     after = statistics(search.supernet), weights_of(search.supernet), gradients_of(search.supernet)
     assert same(after, before)
     assert not any(p.requires_grad for m in moved.values() for p in (m.weights,))

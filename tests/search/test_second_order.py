@@ -46,8 +46,8 @@ def test_the_arch_step_of_second_order_reads_the_weights_batch(name: str) -> Non
 @pytest.mark.parametrize("name", FIRST)
 def test_the_arch_step_of_first_order_reads_no_weights_batch(name: str) -> None:
     clean, poison = make_search(named(name)), make_search(named(name))
-    clean.arch_step(ARCH, weights_batch=WEIGHTS, moment=SchedulePosition(1, 2))
-    poison.arch_step(ARCH, weights_batch=poisoned(WEIGHTS), moment=SchedulePosition(1, 2))
+    clean.arch_step(ARCH, weights_batch=WEIGHTS, position=SchedulePosition(1, 2))
+    poison.arch_step(ARCH, weights_batch=poisoned(WEIGHTS), position=SchedulePosition(1, 2))
     assert all(torch.isfinite(alpha).all() for alpha in poison.arch.alpha.values())
     assert same(weights_of(poison.arch), weights_of(clean.arch))
 

@@ -353,8 +353,8 @@ def test_a_checkpoint_holds_alpha_beta_both_optimisers_and_every_stream() -> Non
     assert other.search.arch_optimizer.state_dict()["state"][0]["step"] == 1
     momentum = other.search.weights_optimizer.state_dict()["state"]
     assert any(entry.get("momentum_buffer") is not None for entry in momentum.values())
-    expected = copy.deepcopy(task.search._stream.get_state())
-    assert torch.equal(other.search._stream.get_state(), expected)
+    expected = copy.deepcopy(task.search._projector_stream.get_state())
+    assert torch.equal(other.search._projector_stream.get_state(), expected)
 
 
 @pytest.mark.usefixtures("small_space")

@@ -25,7 +25,6 @@ from edgewise.strategies import (
     RandomSettings,
     ReinforceSettings,
     StrategySettings,
-    make_strategy,
 )
 from edgewise.tabular import DATASETS, Table, column
 
@@ -55,7 +54,7 @@ def search(shared_data: Path) -> Search:
     table = Table.read(file)
 
     def run(settings: StrategySettings, seed: int, read: str, queries: int) -> np.ndarray:
-        strategy = make_strategy(settings, SPACES["nb201"], seed=seed)
+        strategy = settings.make(SPACES["nb201"], seed=seed)
         best, found = -1.0, None
         for _ in range(queries):
             genotype = strategy.ask()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from edgewise.errors import ConfigError
 from edgewise.spaces import SPACES, Genotype, validate
 from edgewise.spaces.nb201 import from_string, to_string
-from edgewise.strategies import Neat, NeatSettings
-from edgewise.strategies.neat import _shares
+from edgewise.strategies import NeatSettings
+from edgewise.strategies.neat import Neat, _shares
 from edgewise.strategies.neat_genome import Body, Gene, Genome, Innovations, cross, distance
 from edgewise.strategies.neat_mutation import add_edge, add_node, change_primitive, mutate, toggle
 from tests.spaces.strategies import steady

@@ -15,7 +15,6 @@ from edgewise.errors import ConfigError, NonFiniteError
 from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.spaces import SPACES, Genotype, validate
 from edgewise.strategies import (
-    SOURCES,
     STRATEGIES,
     EvolutionSettings,
     NasnetSettings,
@@ -25,12 +24,11 @@ from edgewise.strategies import (
     ReinforceSettings,
     Strategy,
     StrategySettings,
-    make_strategy,
-    strategy_settings,
 )
 from tests.strategies.tiny import drive
 
 POLICY = PolicySettings(hidden=8, lr=0.05, batch=6)
+# Small populations and batches, where the defaults would take long.
 SMALL: dict[str, StrategySettings] = {
     "random": RandomSettings(batch=6),
     "evolution": EvolutionSettings(population=8, sample=3, batch=2),
@@ -42,33 +40,32 @@ SEARCHABLE = [name for name, space in SPACES.items() if space.searchable]
 
 
 def small(name: str, space: str = "nb201", seed: int = 0) -> Strategy:
-    return make_strategy(SMALL[name], SPACES[space], seed=seed)
+    return SMALL.get(name, STRATEGIES[name]()).make(SPACES[space], seed=seed)
 
 
-def test_the_table_names_every_strategy_with_its_settings_and_known_sources() -> None:
-    assert set(STRATEGIES) == set(SMALL) == set(SOURCES)
-    assert all(strategy_settings(name).kind == name for name in STRATEGIES)
-    assert {key for keys in SOURCES.values() for key in keys} <= set(CITATIONS)
+def test_the_table_has_every_strategy_under_its_kind_with_known_sources() -> None:
+    assert {name: settings().kind for name, settings in STRATEGIES.items()} == {name: name for name in STRATEGIES}
+    assert {key for settings in STRATEGIES.values() for key in settings.sources} <= set(CITATIONS)
     with pytest.raises(ConfigError, match="random, evolution, reinforce, nasnet, neat"):
-        strategy_settings("annealing")
+        STRATEGIES.find("annealing")
 
 
 @pytest.mark.parametrize("space", SEARCHABLE)
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_what_is_asked_for_is_valid_in_every_space(name: str, space: str) -> None:
     told = drive(small(name, space), 4)
     assert all(validate(genotype) == genotype for genotype, _ in told)
     assert len({genotype for genotype, _ in told}) > 4
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_the_same_seed_asks_for_the_same_genotypes_and_another_for_others(name: str) -> None:
     one, same, other = (drive(small(name, seed=seed), 4) for seed in (1, 1, 2))
     assert one == same
     assert one != other
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "random"])
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "random"])
 def test_scores_change_what_is_asked_for_next(name: str) -> None:
     def upside_down(genotype: Genotype) -> float:
         return -sum(edge.primitive == "none" for edge in genotype.cells["cell"].edges)
@@ -77,7 +74,7 @@ def test_scores_change_what_is_asked_for_next(name: str) -> None:
     assert [genotype for genotype, _ in one] != [genotype for genotype, _ in other]
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize("pause", [0, 3])
 def test_a_search_resumed_from_a_file_goes_on_as_if_it_had_never_stopped(
     name: str, pause: int, tmp_path: Path
@@ -97,7 +94,7 @@ def test_a_search_resumed_from_a_file_goes_on_as_if_it_had_never_stopped(
     assert drive(resumed, 4) == drive(strategy, 4)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_score_is_told_once_for_what_was_asked_and_finite(name: str) -> None:
     strategy = small(name)
     genotype = strategy.ask()
@@ -108,7 +105,7 @@ def test_a_score_is_told_once_for_what_was_asked_and_finite(name: str) -> None:
         strategy.tell(genotype, 0.5)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_draws_from_no_global_stream(name: str) -> None:
     python, torch_state = random.getstate(), torch.get_rng_state()
     drive(small(name), 2)
@@ -118,7 +115,7 @@ def test_a_strategy_draws_from_no_global_stream(name: str) -> None:
 
 def test_evolution_fills_its_population_at_random_then_mutates_the_best_of_a_sample() -> None:
     settings = EvolutionSettings(population=6, sample=6)
-    strategy = make_strategy(settings, SPACES["nb201"], seed=3)
+    strategy = settings.make(SPACES["nb201"], seed=3)
     assert strategy.width == 6
     first = drive(strategy, 1)
     best = max(first, key=lambda member: member[1])[0]
@@ -129,7 +126,7 @@ def test_evolution_fills_its_population_at_random_then_mutates_the_best_of_a_sam
 
 
 def test_the_oldest_member_dies_even_if_it_is_the_best() -> None:
-    strategy = make_strategy(EvolutionSettings(population=4, sample=4), SPACES["nb201"], seed=0)
+    strategy = EvolutionSettings(population=4, sample=4).make(SPACES["nb201"], seed=0)
     asked = [strategy.ask() for _ in range(4)]
     for genotype, score in zip(asked, (1.0, 0.0, 0.1, 0.2), strict=True):
         strategy.tell(genotype, score)

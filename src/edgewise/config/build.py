@@ -6,6 +6,7 @@ Conventions, the same in TOML files, in `--set` and in Python:
   even where the default is a part that is present.
 - A table that stands for a part names what differs from the default part (same class); all else keeps its value.
 - A union of parts is told apart by `kind`; another kind than the default's starts from that class's own defaults.
+- In a table of parts each stands below its kind; "none" takes one away, and an empty table is not written.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from typing import Annotated, Any, TypeVar, get_origin
 from edgewise.config.schema import (
     ABSENT,
     FieldShape,
+    PartTable,
     Shape,
     choices_of,
     fields_of,
+    is_part,
     known_paths,
     nearest,
     shown,
@@ -113,7 +116,7 @@ def _build_part(part: type, data: Any, path: str, base: Any, root: _Root) -> Any
 
 
 def _build_value(field: FieldShape, value: Any, path: str, inherited: Any, root: _Root) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if is_part(value):
         value = dump(value)
     if field.optional and (value is None or value == ABSENT):
         return None
@@ -131,7 +134,7 @@ def _build_many(field: FieldShape, container: type, value: Any, path: str, root:
         # The parts are built here, not by pydantic: bounds on how many there are need a stand-in.
         count = Annotated[list[int], *field.annotation.__metadata__]  # pyright: ignore[reportInvalidTypeForm]
         _build_leaf(count, [0] * len(value), path, root)
-    items = [dump(item) if dataclasses.is_dataclass(item) else item for item in value]
+    items = [dump(item) if is_part(item) else item for item in value]
     return container([_build_union(field, item, f"{path}[{i}]", None, root) for i, item in enumerate(items)])
 
 
@@ -215,10 +218,16 @@ def dump(obj: Any) -> dict[str, Any]:
     Raises:
         ConfigError: a value has no spelling in TOML, such as infinity or the text "none" in an optional setting.
     """
-    return {
-        name: _plain(getattr(obj, name), field.optional, f"{type(obj).__name__}.{name}")
-        for name, field in fields_of(type(obj)).items()
-    }
+    table = {}
+    for name, field in fields_of(type(obj)).items():
+        value = getattr(obj, name)
+        # In a table of parts nothing is there by default: what is absent need not be written.
+        if isinstance(obj, PartTable) and value is None:
+            continue
+        plain = _plain(value, field.optional, f"{type(obj).__name__}.{name}")
+        if plain or not isinstance(value, PartTable):
+            table[name] = plain
+    return table
 
 
 def to_toml(obj: Any) -> str:
@@ -229,7 +238,7 @@ def to_toml(obj: Any) -> str:
 
 
 def _plain(value: Any, optional: bool, path: str) -> Any:
-    if dataclasses.is_dataclass(value):
+    if is_part(value):
         return dump(value)
     if isinstance(value, enum.Enum):
         value = value.value

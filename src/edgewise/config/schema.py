@@ -1,4 +1,8 @@
-"""What a settings dataclass may hold: plain values, parts (dataclasses), unions of parts told apart by `kind`."""
+"""What a settings dataclass may hold: plain values, parts (dataclasses), unions of parts told apart by `kind`.
+
+Two of them are open: a `PartFamily` is the union of all parts that are registered for it, a `PartTable` a table in
+which each of them may stand once, below its kind.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,31 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from edgewise.errors import ConfigError
+
 ABSENT = "none"
 """How an absent optional value is written in TOML, which has no null."""
+
+
+class PartFamily:
+    """Base of the classes whose registered subclasses are a setting's choices."""
+
+    @classmethod
+    def registered(cls) -> tuple[type, ...]:
+        """The settings dataclasses of this family that there are now, in the order of their registration."""
+        raise NotImplementedError
+
+
+class PartTable:
+    """A table of parts by their kinds, each of which may be there or not.
+
+    A subclass is made of keyword arguments, one a kind, and gives what it was made of as attributes.
+    """
+
+    @classmethod
+    def registered(cls) -> tuple[type, ...]:
+        """The settings dataclasses that may stand in the table."""
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,14 +47,21 @@ class Shape:
     Args:
         annotation: its type without `None`.
         optional: whether `"none"` (absent) is allowed.
-        parts: the dataclasses it may be; empty for a plain value.
+        fixed: the dataclasses it may be, where nobody can add one; empty for a plain value.
+        family: the family it may be one of, where there is one.
         container: tuple or list where it is a sequence of such parts.
     """
 
     annotation: Any
     optional: bool = False
-    parts: tuple[type, ...] = ()
+    fixed: tuple[type, ...] = ()
+    family: type[PartFamily] | None = None
     container: type | None = None
+
+    @property
+    def parts(self) -> tuple[type, ...]:
+        """The dataclasses it may be now; empty for a plain value."""
+        return self.fixed if self.family is None else self.family.registered()
 
     def kinds(self) -> dict[str, type]:
         """The parts by the value of their `kind: Literal[...]` field."""
@@ -51,10 +85,10 @@ class FieldShape(Shape):
 
     def base(self, inherited: Any) -> Any:
         """The part that a table is laid on: the inherited one, else the field's default, else None."""
-        if dataclasses.is_dataclass(inherited):
+        if is_part(inherited):
             return inherited
         value = None if self.default is None else self.default()
-        return value if dataclasses.is_dataclass(value) else None
+        return value if is_part(value) else None
 
 
 def shape_of(annotation: Any) -> Shape:
@@ -66,13 +100,15 @@ def shape_of(annotation: Any) -> Shape:
     bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if get_origin(bare) in (Union, types.UnionType):
         return _union(annotation, bare)
-    if dataclasses.is_dataclass(bare):
-        return Shape(annotation, parts=(bare,))  # pyright: ignore[reportArgumentType]
+    if isinstance(bare, type) and (dataclasses.is_dataclass(bare) or issubclass(bare, PartTable)):
+        return Shape(annotation, fixed=(bare,))
+    if isinstance(bare, type) and issubclass(bare, PartFamily):
+        return Shape(annotation, family=bare)
     container, inner = get_origin(bare), get_args(bare)
     if container is list or (container is tuple and inner[1:] == (Ellipsis,)):
         element = shape_of(inner[0])
-        if element.parts and not element.optional:
-            return Shape(annotation, parts=element.parts, container=container)
+        if element.fixed and not element.optional:
+            return Shape(annotation, fixed=element.fixed, container=container)
     return Shape(annotation)
 
 
@@ -80,17 +116,22 @@ def _union(annotation: Any, bare: Any) -> Shape:
     members = tuple(member for member in get_args(bare) if member is not type(None))
     optional = len(members) < len(get_args(bare))
     shapes = [shape_of(member) for member in members]
-    if len(shapes) == 1 and (shapes[0].parts or annotation is bare):
+    if len(shapes) == 1 and (shapes[0].fixed or shapes[0].family or annotation is bare):
         return dataclasses.replace(shapes[0], optional=optional)
-    parts = tuple(part for shape in shapes for part in shape.parts)
+    parts = tuple(part for shape in shapes for part in shape.fixed)
     if not parts:
         return Shape(annotation, optional=optional)
-    if any(shape.container or not shape.parts for shape in shapes):
+    if any(shape.container or not shape.fixed for shape in shapes):
         raise TypeError(f"{annotation}: a union of settings parts can't hold plain values too")
     kinds = [kind for part in parts for kind in kinds_of(part)]
     if len(set(kinds)) < len(kinds) or not all(kinds_of(part) for part in parts):
         raise TypeError(f"{annotation}: every part of a union needs its own `kind: Literal[...]`; found {kinds}")
-    return Shape(annotation, optional=optional, parts=parts)
+    return Shape(annotation, optional=optional, fixed=parts)
+
+
+def is_part(value: object) -> bool:
+    """Whether a value has settings of its own."""
+    return isinstance(value, PartTable) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
 
 
 @cache
@@ -100,17 +141,48 @@ def kinds_of(part: type) -> tuple[str, ...]:
     return tuple(get_args(hint)) if get_origin(hint) is Literal else ()
 
 
-@cache
+def own_kind(part: type, base: type) -> str:
+    """The kind by which a part is registered.
+
+    Args:
+        part: a frozen dataclass with a field `kind: Literal["..."] = "..."`.
+        base: what it must derive from.
+
+    Raises:
+        ConfigError: it is no such class.
+    """
+    name = getattr(part, "__name__", repr(part))
+    if not isinstance(part, type) or not issubclass(part, base) or not dataclasses.is_dataclass(part):
+        raise ConfigError(f"{name} must be a dataclass that derives from {base.__module__}.{base.__name__}")
+    kinds = kinds_of(part)
+    if len(kinds) != 1 or not part.__dataclass_params__.frozen:  # pyright: ignore[reportAttributeAccessIssue]
+        raise ConfigError(
+            f"{name} must be frozen and have one kind: @dataclass(frozen=True), and in it "
+            'kind: Literal["its_name"] = "its_name"'
+        )
+    return kinds[0]
+
+
 def fields_of(cls: type) -> Mapping[str, FieldShape]:
-    """The shapes of a settings dataclass's fields, by name, in order."""
+    """The shapes of the fields of a settings dataclass, or of the places of a `PartTable`, by name, in order."""
+    if issubclass(cls, PartTable):
+        return {
+            kind: FieldShape(part, optional=True, fixed=(part,), default=lambda: None)
+            for part in cls.registered()
+            for kind in kinds_of(part)
+        }
+    return _fields_of(cls)
+
+
+@cache
+def _fields_of(cls: type) -> Mapping[str, FieldShape]:
     hints = get_type_hints(cls, include_extras=True)
     found: dict[str, FieldShape] = {}
     for field in dataclasses.fields(cls):
         if field.init:
             shape = shape_of(hints[field.name])
-            found[field.name] = FieldShape(
-                shape.annotation, shape.optional, shape.parts, shape.container, default=_default(field)
-            )
+            values = {place.name: getattr(shape, place.name) for place in dataclasses.fields(shape)}
+            found[field.name] = FieldShape(**values, default=_default(field))
     return types.MappingProxyType(found)
 
 
@@ -122,7 +194,6 @@ def _default(field: dataclasses.Field) -> Any:
     return None
 
 
-@cache
 def known_paths(cls: type) -> tuple[str, ...]:
     """Every dotted path that can be set in `cls`, each once."""
     found: dict[str, None] = {}

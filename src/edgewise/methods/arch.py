@@ -58,19 +58,23 @@ class ArchParameters(nn.Module):
         return getattr(self, f"kept_{cell_type}")
 
     def mixture(
-        self, relaxation: Relaxation, *, moment: SchedulePosition = START, generator: torch.Generator | None = None
+        self,
+        relaxation: Relaxation,
+        *,
+        position: SchedulePosition = START,
+        generator: torch.Generator | None = None,
     ) -> dict[str, Mixture]:
         """The mixture of each cell type for one forward pass, differentiable in alpha.
 
         Args:
             relaxation: from alpha to a mixture.
-            moment: how far the search has come.
+            position: how far the search has come.
             generator: the relaxation's random stream, where it draws.
         """
         rows = torch.stack(list(self.alpha.values()))
         masks = [mask for name in self.alpha if (mask := self.kept(name)) is not None]
         kept = torch.stack(masks) if masks else None
-        mixed = relaxation.mixture(rows, kept, moment=moment, generator=generator)
+        mixed = relaxation.mixture(rows, kept, position=position, generator=generator)
         active = [None] * len(rows) if mixed.active is None else mixed.active.unbind()
         return {
             name: Mixture(weights, chosen)

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from edgewise.config.limits import TimesOrNone
 from edgewise.methods.arch import ArchParameters
+from edgewise.methods.part import Part
 from edgewise.methods.relaxation import Relaxation
 from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.primitives import kind_of
 from edgewise.spaces.space import CellSpace
 
-SKIP = "skip_connect"
+
+class Derivation(Part):
+    """From the strength of every primitive to cells."""
+
+    def cell(self, strengths: Tensor, space: CellSpace, cell_type: str = "normal") -> Cell:
+        """Derives one cell.
+
+        Args:
+            strengths: [edges, primitives], on the CPU.
+            space: the space; says how many edges a node keeps.
+            cell_type: which cell it is.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class TopEdges:
+class TopEdges(Derivation):
     """For each node, the edges with the strongest primitive, each with that primitive.
 
     `none` never counts, but in a space whose cells may carry it (NAS-Bench-201), where every edge stays.
@@ -33,13 +47,7 @@ class TopEdges:
     kind: Literal["top_edges"] = "top_edges"
 
     def cell(self, strengths: Tensor, space: CellSpace, cell_type: str = "normal") -> Cell:
-        """Derives one cell.
-
-        Args:
-            strengths: [edges, primitives], on the CPU.
-            space: the space; says how many edges a node keeps.
-            cell_type: which cell it is; this rule treats all alike.
-        """
+        """Derives one cell; this rule treats all types of cells alike."""
         columns = [i for i, primitive in enumerate(space.primitives) if primitive in space.derivable]
         best = [max(columns, key=lambda column, row=row: row[column]) for row in strengths.tolist()]
         edges = []
@@ -51,7 +59,7 @@ class TopEdges:
 
 
 @dataclass(frozen=True)
-class SkipLimit:
+class SkipLimit(Derivation):
     """As `TopEdges`, with at most so many skip connections in the normal cell, or in the only one there is.
 
     While there are more, the weakest of them is struck from its edge and the cell derived again.
@@ -64,30 +72,26 @@ class SkipLimit:
 
     at_most: TimesOrNone = 2
     kind: Literal["skip_limit"] = "skip_limit"
+    sources: ClassVar[tuple[str, ...]] = ("p-darts",)
 
     def cell(self, strengths: Tensor, space: CellSpace, cell_type: str = "normal") -> Cell:
-        """Derives one cell; see `TopEdges.cell`."""
+        """See `Derivation.cell`."""
         cell = TopEdges().cell(strengths, space, cell_type)
-        if cell_type != space.cell_types[0] or SKIP not in space.primitives:
+        if cell_type != space.cell_types[0]:
             return cell
-        column = space.primitives.index(SKIP)
         left = strengths.clone()
         while cell.skips > self.at_most:
-            edges = [
-                space.topology.edges.index((edge.source, edge.target))
+            skips = [
+                (space.topology.edges.index((edge.source, edge.target)), space.primitives.index(edge.primitive))
                 for edge in cell.edges
-                if edge.primitive == SKIP
+                if kind_of(edge.primitive) == "skip"
             ]
-            edges = [e for e in edges if left[e, column] > 0]
-            if not edges:
+            skips = [place for place in skips if left[place] > 0]
+            if not skips:
                 break  # What is left has nothing but a skip connection on its edge.
-            weakest = min(edges, key=lambda e: float(left[e, column]))
-            left[weakest, column] = 0.0
+            left[min(skips, key=lambda place: float(left[place]))] = 0.0
             cell = TopEdges().cell(left, space, cell_type)
         return cell
-
-
-Derivation = TopEdges | SkipLimit
 
 
 def sample_genotype(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from edgewise.methods.arch import ArchParameters
+from edgewise.methods.part import Part
 
 Weights = Mapping[str, Tensor]
 
@@ -89,8 +90,19 @@ def arch_inputs(arch: ArchParameters) -> list[Tensor]:
     return [*arch.alpha.values(), *arch.beta.values()]
 
 
+class GradientEstimator(Part):
+    """How the gradient of alpha and beta is made."""
+
+    second_order: ClassVar[bool] = False
+    """Whether it looks ahead, through a step of the weights."""
+
+    def gradient(self, problem: ArchProblem) -> ArchGradient:
+        """The gradient of one arch step."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class FirstOrder:
+class FirstOrder(GradientEstimator):
     """The weights are taken as they are (xi = 0): d L_arch(w, alpha) / d alpha.
 
     autograd is asked for alpha and beta alone, so the weights' gradients are neither computed nor touched.

@@ -10,14 +10,17 @@ from annotated_types import Gt
 from torch import Tensor
 
 from edgewise.errors import NonFiniteError
-from edgewise.methods.relaxation import masked_softmax
+from edgewise.methods.gradient import GradientEstimator
+from edgewise.methods.part import Combination
+from edgewise.methods.relaxation import Relaxation, masked_softmax
+from edgewise.methods.roles import MixturePerturbation
 from edgewise.methods.schedule import START, SchedulePosition
 from edgewise.nn.mixture import Mixture
 from edgewise.runtime.transfer import to_device
 
 
 @dataclass(frozen=True)
-class GumbelHard:
+class GumbelHard(Relaxation):
     """A one-hot choice for each edge, drawn by softmax((log softmax(alpha) + Gumbel noise) / tau).
 
     Forward, an edge is its drawn operation; backward, the gradient is that of the soft probabilities
@@ -39,10 +42,26 @@ class GumbelHard:
     tau_min: Annotated[float, Gt(0)] = 0.1
     kind: Literal["gumbel_hard"] = "gumbel_hard"
     draws: ClassVar[bool] = True
+    sources: ClassVar[tuple[str, ...]] = ("gdas",)
 
-    def tau(self, moment: SchedulePosition) -> float:
+    def refusals(self, recipe: Combination) -> list[str]:
+        """A sample has no second derivative and no neighbourhood."""
+        faults = []
+        if any(part.second_order for part in recipe.parts_of(GradientEstimator)):
+            faults.append(
+                "relaxation gumbel_hard and a second-order gradient: a straight-through sample has no second "
+                "derivative; take relaxation.kind=softmax or gradient.kind=first_order"
+            )
+        if recipe.parts_of(MixturePerturbation):
+            faults.append(
+                "relaxation gumbel_hard and perturbation: the box around a one-hot sample is no neighbourhood of "
+                "alpha's mixture; drop perturbation (perturbation=none) or take relaxation.kind=softmax"
+            )
+        return faults
+
+    def tau(self, position: SchedulePosition) -> float:
         """The temperature of an epoch."""
-        share = moment.epoch / max(1, moment.epochs - 1)
+        share = position.epoch / max(1, position.epochs - 1)
         return self.tau_max - (self.tau_max - self.tau_min) * share
 
     def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
@@ -54,7 +73,7 @@ class GumbelHard:
         alpha: Tensor,
         kept: Tensor | None = None,
         *,
-        moment: SchedulePosition = START,
+        position: SchedulePosition = START,
         generator: torch.Generator | None = None,
     ) -> Mixture:
         """See `Relaxation.mixture`; draws one primitive for each edge.
@@ -69,7 +88,7 @@ class GumbelHard:
         gumbel = -(-uniform.log()).log()
         masked = alpha if kept is None else alpha.masked_fill(~kept, -torch.inf)
         logits = masked.log_softmax(-1) + to_device(gumbel, alpha.device, alpha.dtype)
-        soft = (logits / self.tau(moment)).softmax(-1)
+        soft = (logits / self.tau(position)).softmax(-1)
         expected = soft.detach()
         hard = torch.zeros_like(expected).scatter_(-1, expected.argmax(-1, keepdim=True), 1.0)
         # A non-finite alpha draws nothing: that comes along with what is read anyway.

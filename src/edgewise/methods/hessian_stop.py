@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Gt
 
 from edgewise.config.limits import Epochs, EpochsOrNone, Times
+from edgewise.methods.part import Combination, Part
+from edgewise.methods.roles import WeightDecayRule
+from edgewise.methods.schedule import SchedulePosition
 
 
 @dataclass(frozen=True)
-class HessianStop:
+class HessianStop(Part):
     """Watches the largest eigenvalue of the Hessian of the arch loss with respect to alpha.
 
     The eigenvalue is taken every `every` epochs and in the last one, and averaged over the last `window` values
@@ -37,6 +40,7 @@ class HessianStop:
     factor: Annotated[float, Gt(0)] = 1.3
     start: EpochsOrNone = 10
     kind: Literal["hessian_stop"] = "hessian_stop"
+    sources: ClassVar[tuple[str, ...]] = ("robust-darts",)
 
     def due(self, epoch: int, epochs: int) -> bool:
         """Whether an epoch ends with an evaluation."""
@@ -66,7 +70,7 @@ class HessianStop:
 
 
 @dataclass(frozen=True)
-class Adaptation:
+class Adaptation(WeightDecayRule):
     """Instead of stopping: multiply the weight decay, go back to the epoch that a stop would take, and go on.
 
     Weights, alpha, beta, both optimisers and the eigenvalues so far go back; random streams and batches go on, so
@@ -84,3 +88,25 @@ class Adaptation:
     times: Annotated[float, Gt(1)] = 10.0
     most: Annotated[float, Gt(0)] = 0.03
     kind: Literal["adaptation"] = "adaptation"
+    setting: ClassVar[str] = "adaptation"
+    sources: ClassVar[tuple[str, ...]] = ("robust-darts",)
+
+    def refusals(self, recipe: Combination) -> list[str]:
+        """It acts in the place of a stop, and multiplies a weight decay."""
+        faults = []
+        if not recipe.parts_of(HessianStop):
+            faults.append(
+                "adaptation without stop: it acts when the stop rule fires; add it (stop.kind=hessian_stop) or "
+                "drop adaptation (adaptation=none)"
+            )
+        if recipe.weights.weight_decay == 0.0:
+            faults.append(
+                "adaptation and weights.weight_decay = 0: 0 can't be multiplied up; give a weight decay above 0, "
+                "or drop adaptation (adaptation=none)"
+            )
+        return faults
+
+    def weight_decay(self, base: float, position: SchedulePosition, factor: float) -> float:
+        """See `WeightDecayRule.weight_decay`."""
+        del position
+        return min(base * factor, max(base, self.most))

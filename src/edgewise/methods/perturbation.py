@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge
 from torch import Tensor
 
 from edgewise.config.limits import Times
+from edgewise.methods.roles import Kept, MixtureLoss, MixturePerturbation, Mixtures
 from edgewise.methods.schedule import SchedulePosition
 from edgewise.runtime.transfer import to_device
 
-Mixtures = dict[str, Tensor]
-"""[edges, primitives] for each cell type: rows sum to 1."""
-
-MixtureLoss = Callable[[Mixtures], Tensor]
-"""The loss of the weights batch under a mixture, a scalar."""
-
-Kept = Mapping[str, Tensor | None]
-
 
 @dataclass(frozen=True)
-class Growing:
+class Growing(MixturePerturbation):
     """A radius that grows during the search: start + rise * epoch / epochs.
 
     Source: SmoothDARTS §5.1, train_search.py of the authors' code (.03 and .27).
@@ -32,10 +24,11 @@ class Growing:
 
     start: Annotated[float, Ge(0)] = 0.03
     rise: Annotated[float, Ge(0)] = 0.27
+    sources: ClassVar[tuple[str, ...]] = ("smooth-darts",)
 
-    def epsilon(self, moment: SchedulePosition) -> float:
+    def epsilon(self, position: SchedulePosition) -> float:
         """The radius of an epoch."""
-        return self.start + self.rise * moment.epoch / moment.epochs
+        return self.start + self.rise * position.epoch / position.epochs
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from edgewise.methods.roles import AlphaGradientChange
 from edgewise.runtime.transfer import to_device
 from edgewise.spaces.topology import Direction, Topology
 
@@ -15,7 +16,7 @@ Order = Literal["random", "shortest_to_longest", "longest_to_shortest", "symmetr
 
 
 @dataclass(frozen=True)
-class Projection:
+class Projection(AlphaGradientChange):
     """Which edges are compared, and which one of a conflicting pair is projected.
 
     Args:
@@ -30,6 +31,8 @@ class Projection:
     direction: Direction = "in"
     order: Order = "random"
     kind: Literal["projection"] = "projection"
+    sources: ClassVar[tuple[str, ...]] = ("thesis", "gradient-surgery")
+    stream: ClassVar[str] = "projection"
 
     def on(self, topology: Topology, device: torch.device | None = None) -> Projector:
         """The projection for the edges of one topology."""

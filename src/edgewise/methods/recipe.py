@@ -2,118 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
 
-from annotated_types import Ge, Gt, Lt
-
-from edgewise.config.limits import BatchSize, Channels, Epochs, Layers
 from edgewise.errors import ConfigError
-from edgewise.methods.compatibility import recipe_faults
-from edgewise.methods.derivation import SkipLimit, TopEdges
-from edgewise.methods.gradient import FirstOrder
-from edgewise.methods.gumbel import GumbelHard
+from edgewise.methods.derivation import Derivation, TopEdges
+from edgewise.methods.diagnostics import Diagnostics
+from edgewise.methods.gradient import FirstOrder, GradientEstimator
 from edgewise.methods.hessian_stop import Adaptation, HessianStop
-from edgewise.methods.parts import Diagnostics, EdgeNormalisation, PartialChannels, WarmUp
-from edgewise.methods.perturbation import Adversarial, RandomSmoothing
-from edgewise.methods.projection import Projection
-from edgewise.methods.relaxation import Softmax
+from edgewise.methods.part import PARTS, Part, Parts
+from edgewise.methods.pc_darts import EdgeNormalisation, PartialChannels, WarmUp
+from edgewise.methods.relaxation import Relaxation, Softmax
+from edgewise.methods.roles import AlphaGradientChange, MixturePerturbation, OutputChange, WeightDecayRule
 from edgewise.methods.schedule import SchedulePosition
-from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
+from edgewise.methods.settings import ArchSettings, SearchSettings, TrainSettings, WeightsSettings
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages
-from edgewise.nn import Engine, Memory, NetworkEngine
+from edgewise.spaces.space import SPACES
 
-Positive = Annotated[float, Gt(0)]
-NotNegative = Annotated[float, Ge(0)]
-Share = Annotated[float, Ge(0), Lt(1)]
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """The size of a search.
-
-    Args:
-        epochs: passes over the weights split.
-        batch_size: images in a weights batch and in an arch batch.
-        channels: C of the supernet.
-        layers: its cells, reduction cells included; in space nb201 the cells of its three stages together.
-        arch_fraction: the share of the training images that trains alpha and beta.
-        trace_steps: whether the trace also keeps a line for each step.
-        engine: "auto" runs mixed cells on kernels of their own where there are any (the CPU, with a compiler, in
-            the spaces of DARTS' operations), else "grouped": one operator call for all that leaves a node and is
-            of a kind, on any device and in any space. "plain" runs one module after the other. Same numbers,
-            rounding aside. What changes outputs within a cell (noise, dropout, drop-path) runs plain.
-        memory: "low" computes the supernet's cells once more in the backward pass instead of keeping what is in
-            them: less memory, more time, the same numbers.
-    """
-
-    epochs: Epochs = 50
-    batch_size: BatchSize = 256
-    channels: Channels = 16
-    layers: Layers = 8
-    arch_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
-    trace_steps: bool = False
-    engine: Engine = "auto"
-    memory: Memory = "normal"
-
-
-@dataclass(frozen=True)
-class WeightsSettings:
-    """SGD of the supernet's weights: cosine from `lr` to `lr_min`, an epoch a step; gradient norm clipped."""
-
-    lr: Positive = 0.1
-    lr_min: NotNegative = 0.0
-    momentum: Share = 0.9
-    weight_decay: NotNegative = 3e-4
-    clip: Positive = 5.0
-
-
-@dataclass(frozen=True)
-class ArchSettings:
-    """Adam of alpha and beta; `clip` is the largest norm of their gradient together, None for no clipping."""
-
-    lr: Positive = 6e-4
-    betas: tuple[Share, Share] = (0.5, 0.999)
-    weight_decay: NotNegative = 1e-3
-    clip: Positive | None = None
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """The training of a derived network.
-
-    Args:
-        epochs: passes over all training images.
-        batch_size: images a batch.
-        channels: C of the network.
-        layers: its cells; see `SearchSettings`.
-        lr: SGD's learning rate at the start; cosine to `lr_min`, an epoch a step.
-        lr_min: see `lr`.
-        momentum: SGD's.
-        weight_decay: SGD's.
-        clip: largest gradient norm.
-        auxiliary: weight of the auxiliary head's loss; 0 for no head, as space nb201 needs it.
-        drop_path: probability at the end; rises linearly from 0.
-        engine: "auto" trains separable and dilated convolutions on kernels of their own where there are any (the
-            CPU, with a compiler, uncompiled, one process); "plain" on PyTorch's operations. Same numbers, rounding
-            aside.
-
-    Source: thesis, appendix B; PC-DARTS, train.py of the authors' code.
-    """
-
-    epochs: Epochs = 600
-    batch_size: BatchSize = 96
-    channels: Channels = 36
-    layers: Layers = 20
-    lr: Positive = 0.025
-    lr_min: NotNegative = 0.0
-    momentum: Share = 0.9
-    weight_decay: NotNegative = 3e-4
-    clip: Positive = 5.0
-    auxiliary: NotNegative = 0.4
-    drop_path: Share = 0.3
-    engine: NetworkEngine = "auto"
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -140,6 +47,7 @@ class Recipe:
         warm_up: how long alpha and beta stay frozen.
         derivation: from alpha and beta to cells.
         diagnostics: what the search measures about itself.
+        parts: what comes on top, by kind; packages outside add such parts.
         search: the size of the search.
         weights: the optimiser of the weights.
         arch: the optimiser of alpha and beta.
@@ -153,12 +61,12 @@ class Recipe:
     name: str
     summary: str = ""
     space: str = "darts"
-    relaxation: Softmax | GumbelHard = field(default_factory=Softmax)
+    relaxation: Relaxation = field(default_factory=Softmax)
     channels: PartialChannels | None = None
     edge_normalisation: EdgeNormalisation | None = None
-    gradient: FirstOrder | ExactHypergradient | FiniteDifference = field(default_factory=FirstOrder)
-    projection: Projection | None = None
-    perturbation: RandomSmoothing | Adversarial | None = None
+    gradient: GradientEstimator = field(default_factory=FirstOrder)
+    projection: AlphaGradientChange | None = None
+    perturbation: MixturePerturbation | None = None
     noise: OperationNoise | None = None
     skip_dropout: SkipDropout | None = None
     drop_path: SearchDropPath | None = None
@@ -167,8 +75,9 @@ class Recipe:
     adaptation: Adaptation | None = None
     stages: Stages | None = None
     warm_up: WarmUp | None = None
-    derivation: TopEdges | SkipLimit = field(default_factory=TopEdges)
+    derivation: Derivation = field(default_factory=TopEdges)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    parts: Parts = field(default_factory=Parts)
     search: SearchSettings = field(default_factory=SearchSettings)
     weights: WeightsSettings = field(default_factory=WeightsSettings)
     arch: ArchSettings = field(default_factory=ArchSettings)
@@ -176,7 +85,7 @@ class Recipe:
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        faults = recipe_faults(self)
+        faults = self._faults()
         if len(faults) == 1:
             raise ConfigError(f"recipe {self.name}: {faults[0]}")
         if faults:
@@ -187,11 +96,19 @@ class Recipe:
         """K of the partial channels; 1 without."""
         return 1 if self.channels is None else self.channels.k
 
+    def all_parts(self) -> tuple[Part, ...]:
+        """Every part that is there, in the order of the fields, those that come on top last."""
+        values = [getattr(self, each.name) for each in fields(self)]
+        return (*(value for value in values if isinstance(value, Part)), *self.parts)
+
+    def parts_of(self, role: type[P]) -> tuple[P, ...]:
+        """The parts that derive from a class."""
+        return tuple(part for part in self.all_parts() if isinstance(part, role))
+
     @property
     def draws_in_passes(self) -> bool:
         """Whether forward passes draw by chance which operations they evaluate, or what they do to outputs."""
-        drawn = (self.noise, self.skip_dropout, self.drop_path)
-        return self.relaxation.draws or any(part is not None for part in drawn)
+        return self.relaxation.draws or bool(self.parts_of(OutputChange))
 
     @property
     def frozen_epochs(self) -> int:
@@ -202,3 +119,70 @@ class Recipe:
         """The stage of an epoch, and how far that stage has come; one stage where there are none."""
         epochs = self.search.epochs
         return (0, SchedulePosition(epoch, epochs)) if self.stages is None else self.stages.locate(epoch, epochs)
+
+    def weight_decay(self, epoch: int, factor: float = 1.0) -> float:
+        """The weights' weight decay in an epoch of the whole search.
+
+        Args:
+            epoch: counted from 0.
+            factor: what roll-backs have multiplied it with.
+        """
+        base = self.weights.weight_decay
+        for rule in self.parts_of(WeightDecayRule):
+            return rule.weight_decay(base, SchedulePosition(epoch, self.search.epochs), factor)
+        return base
+
+    def _faults(self) -> list[str]:
+        """Everything that keeps the parts from working together, a sentence each."""
+        faults = []
+        if self.space not in SPACES or not SPACES[self.space].searchable:
+            known = ", ".join(name for name, space in SPACES.items() if space.searchable)
+            faults.append(f"space {self.space!r} can't be searched: choose one of {known}")
+        for part in self.all_parts():
+            if type(part) not in PARTS.values():
+                name = type(part).__name__
+                faults.append(
+                    f"part {name} has no place in the table of parts: edgewise.methods.register_part({name})"
+                )
+            faults += part.refusals(self)
+        faults += _size_faults(self)
+        for name in ("weights", "train"):
+            section = getattr(self, name)
+            if section.lr_min > section.lr:
+                faults.append(
+                    f"{name}.lr_min = {section.lr_min} is above {name}.lr = {section.lr}, where the cosine "
+                    f"starts: lower {name}.lr_min or raise {name}.lr"
+                )
+        return faults
+
+
+def _size_faults(recipe: Recipe) -> list[str]:
+    faults = []
+    channels, k = recipe.search.channels, recipe.k
+    if k < 1:
+        faults.append(f"channels.k = {k}: K is at least 1; 1 sends all channels through, as DARTS does")
+    elif k > 1 and (channels % k or (channels // k) % 2):
+        # Without partial channels, the number itself has to be even.
+        way = ", or drop the partial channels (channels=none)" if channels % 2 == 0 else ""
+        faults.append(
+            f"search.channels = {channels} does not go with channels.k = {k}: a mixed operation needs an even "
+            f"number of channels / K; try search.channels = {2 * k * max(1, channels // (2 * k))}{way}"
+        )
+    if k == 1 and channels % 2:
+        near = " or ".join(str(even) for even in (channels - 1, channels + 1) if even > 0)
+        faults.append(
+            f"search.channels = {channels} is odd, and a factorised reduction halves it: set search.channels to "
+            f"{near}"
+        )
+    if recipe.train.channels < 2:
+        faults.append(
+            f"train.channels = {recipe.train.channels}: a factorised reduction needs at least 2: set "
+            "train.channels to 2 or more"
+        )
+    space, auxiliary = SPACES.get(recipe.space), recipe.train.auxiliary
+    if space is not None and space.skeleton == "nb201" and auxiliary > 0:
+        faults.append(
+            f"train.auxiliary = {auxiliary}: networks of space {recipe.space} have no auxiliary head, as there is "
+            "no reduction cell to carry it: set train.auxiliary=0"
+        )
+    return faults

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from edgewise.methods.part import Part
 from edgewise.methods.schedule import START, SchedulePosition
 from edgewise.nn.mixture import Mixture
 
 
-class Relaxation(Protocol):
+class Relaxation(Part):
     """From alpha to a mixture."""
+
+    draws: ClassVar[bool] = False
+    """Whether a forward pass draws by chance which operations it evaluates."""
 
     def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
         """The share of each primitive, [edges, primitives], rows sum to 1: for derivation and diagnostics."""
-        ...
+        raise NotImplementedError
 
     def mixture(
         self,
         alpha: Tensor,
         kept: Tensor | None = None,
         *,
-        moment: SchedulePosition = START,
+        position: SchedulePosition = START,
         generator: torch.Generator | None = None,
     ) -> Mixture:
         """The mixture of one forward pass; weights and `active` have alpha's shape.
@@ -33,10 +37,10 @@ class Relaxation(Protocol):
             alpha: [..., edges, primitives]; leading dimensions are cell types, which have nothing to do with each
                 other.
             kept: bool of the same shape, the primitives that are still there; None for all.
-            moment: how far the search has come.
+            position: how far the search has come.
             generator: the relaxation's random stream, on the CPU, where it draws.
         """
-        ...
+        raise NotImplementedError
 
 
 def masked_softmax(alpha: Tensor, kept: Tensor | None) -> Tensor:
@@ -45,14 +49,13 @@ def masked_softmax(alpha: Tensor, kept: Tensor | None) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(Relaxation):
     """Every operation of an edge counts with softmax(alpha).
 
     Source: DARTS, equation 2.
     """
 
     kind: Literal["softmax"] = "softmax"
-    draws: ClassVar[bool] = False
 
     def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
         """See `Relaxation.strengths`."""
@@ -63,7 +66,7 @@ class Softmax:
         alpha: Tensor,
         kept: Tensor | None = None,
         *,
-        moment: SchedulePosition = START,
+        position: SchedulePosition = START,
         generator: torch.Generator | None = None,
     ) -> Mixture:
         """See `Relaxation.mixture`; all operations are evaluated, nothing is drawn."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from edgewise.methods.gradient import ArchGradient, ArchProblem, arch_inputs
+from edgewise.methods.gradient import ArchGradient, ArchProblem, GradientEstimator, arch_inputs
+from edgewise.methods.part import Combination
+from edgewise.methods.roles import OutputChange
 
 
 @dataclass(frozen=True)
-class ExactHypergradient:
+class ExactHypergradient(GradientEstimator):
     """d L_arch(w', alpha) / d alpha with w' = w - xi * (momentum * buffer + d L_weights / d w + weight decay * w).
 
     The gradient flows through w' by double backward: the Hessian-vector product of the paper's equation 7,
@@ -24,6 +26,8 @@ class ExactHypergradient:
     """
 
     kind: Literal["exact"] = "exact"
+    second_order: ClassVar[bool] = True
+    sources: ClassVar[tuple[str, ...]] = ("darts",)
 
     def gradient(self, problem: ArchProblem) -> ArchGradient:
         """Differentiates the loss of the arch batch after the virtual step on the weights batch."""
@@ -36,7 +40,7 @@ class ExactHypergradient:
 
 
 @dataclass(frozen=True)
-class FiniteDifference:
+class FiniteDifference(GradientEstimator):
     """As `ExactHypergradient`, with the Hessian-vector product as a central difference of first-order gradients.
 
     With v = d L_arch(w', alpha) / d w' and R = radius / |v|: the gradient is
@@ -54,6 +58,17 @@ class FiniteDifference:
 
     radius: Annotated[float, Gt(0)] = 0.01
     kind: Literal["finite_difference"] = "finite_difference"
+    second_order: ClassVar[bool] = True
+    sources: ClassVar[tuple[str, ...]] = ("darts",)
+
+    def refusals(self, recipe: Combination) -> list[str]:
+        """A difference needs the same function on both sides."""
+        if not recipe.parts_of(OutputChange):
+            return []
+        return [
+            "gradient finite_difference and random outputs (noise, skip_dropout or drop_path): the difference of "
+            "two losses with different draws is no derivative; take gradient.kind=exact, or drop the other part"
+        ]
 
     def gradient(self, problem: ArchProblem) -> ArchGradient:
         """Differentiates the loss of the arch batch after the virtual step on the weights batch."""

@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from edgewise.config.limits import Few
+from edgewise.methods.part import Combination, setting_of
+from edgewise.methods.roles import OutputChange, TrainingPass, WeightDecayRule
 from edgewise.methods.schedule import SchedulePosition
-from edgewise.nn import OperationHook, spread
+from edgewise.methods.stages import Stages
+from edgewise.nn import DropPath, Hooks, OperationHook, spread
 from edgewise.nn.hooks import Change, DrawnHook
 from edgewise.runtime.distributed import ALONE, Processes
-
-SKIP = "skip_connect"
+from edgewise.spaces.primitives import PRIMITIVES
+from edgewise.spaces.space import SPACES
 
 
 @dataclass(frozen=True)
-class SkipDropout:
+class SkipDropout(OutputChange):
     """Dropout of single values behind `skip_connect`, strong at the start of a stage and fading.
 
     Only skips that are the identity (stride 1) are dropped, as in the authors' code. While alpha is frozen the
@@ -38,19 +41,38 @@ class SkipDropout:
     rates: Annotated[tuple[Annotated[float, Ge(0), Lt(1)], ...], Few] = (0.0, 0.4, 0.7)
     decay: Annotated[float, Ge(0)] = 0.2
     kind: Literal["skip_dropout"] = "skip_dropout"
+    setting: ClassVar[str] = "skip_dropout"
+    sources: ClassVar[tuple[str, ...]] = ("p-darts",)
 
-    def rate(self, stage: int, moment: SchedulePosition, frozen: int) -> float:
+    def refusals(self, recipe: Combination) -> list[str]:
+        """There must be skips to drop, and a rate for each stage."""
+        faults = _without_skips(recipe, "skip_dropout")
+        stages = next((len(part.add_layers) for part in recipe.parts_of(Stages)), 1)
+        if len(self.rates) != stages:
+            faults.append(
+                f"skip_dropout.rates has {len(self.rates)} entries for {stages} "
+                f"{'stage' if stages == 1 else 'stages'}: give one rate a stage, or drop it (skip_dropout=none)"
+            )
+        return faults
+
+    def hooks(self, run: TrainingPass) -> Hooks:
+        """See `OutputChange.hooks`."""
+        generator = run.streams.generator("skip dropout", run.device)
+        rate = self.rate(run.stage, run.position, run.frozen_epochs)
+        return Hooks(self.hook(rate, generator, run.processes), None, (generator,))
+
+    def rate(self, stage: int, position: SchedulePosition, frozen: int) -> float:
         """The dropout rate of an epoch.
 
         Args:
             stage: counted from 0.
-            moment: how far the stage has come.
+            position: how far the stage has come.
             frozen: the epochs of the stage in which alpha is frozen.
         """
         start = self.rates[stage]
-        if moment.epoch < frozen:
-            return start * (moment.epochs - moment.epoch - 1) / moment.epochs
-        return start * math.exp(-self.decay * (moment.epoch - frozen))
+        if position.epoch < frozen:
+            return start * (position.epochs - position.epoch - 1) / position.epochs
+        return start * math.exp(-self.decay * (position.epoch - frozen))
 
     def hook(self, rate: float, generator: torch.Generator, processes: Processes = ALONE) -> OperationHook | None:
         """Dropout for one forward pass of the processes' batch; None where the rate is 0."""
@@ -63,11 +85,11 @@ class SkipDropout:
             kept = processes.drawn(_uniform(generator), shape) >= rate
             return lambda out: out * kept.to(out.dtype) / (1.0 - rate)
 
-        return DrawnHook(frozenset({SKIP}), draw)
+        return DrawnHook(_skips(), draw)
 
 
 @dataclass(frozen=True)
-class OperationNoise:
+class OperationNoise(OutputChange):
     """Noise on the output of `skip_connect`, in training only.
 
     Args:
@@ -84,16 +106,27 @@ class OperationNoise:
     factor: Annotated[float, Ge(0)] = 0.2
     cosine_decay: bool = False
     kind: Literal["operation_noise"] = "operation_noise"
+    setting: ClassVar[str] = "noise"
+    sources: ClassVar[tuple[str, ...]] = ("noisy-darts",)
 
-    def scale(self, moment: SchedulePosition) -> float:
+    def refusals(self, recipe: Combination) -> list[str]:
+        """There must be skips to disturb."""
+        return _without_skips(recipe, "noise")
+
+    def hooks(self, run: TrainingPass) -> Hooks:
+        """See `OutputChange.hooks`."""
+        generator = run.streams.generator("noise", run.device)
+        return Hooks(self.hook(run.position, generator, run.processes), None, (generator,))
+
+    def scale(self, position: SchedulePosition) -> float:
         """What the noise is multiplied with in an epoch."""
-        return 0.5 * (1.0 + math.cos(math.pi * moment.epoch / moment.epochs)) if self.cosine_decay else 1.0
+        return 0.5 * (1.0 + math.cos(math.pi * position.epoch / position.epochs)) if self.cosine_decay else 1.0
 
     def hook(
-        self, moment: SchedulePosition, generator: torch.Generator, processes: Processes = ALONE
+        self, position: SchedulePosition, generator: torch.Generator, processes: Processes = ALONE
     ) -> OperationHook | None:
         """Noise for one forward pass of the processes' batch; None where the factor is 0."""
-        scale = self.scale(moment)
+        scale = self.scale(position)
         if self.factor == 0.0 or scale == 0.0:
             return None
 
@@ -113,7 +146,7 @@ class OperationNoise:
 
             return disturb
 
-        return DrawnHook(frozenset({SKIP}), draw)
+        return DrawnHook(_skips(), draw)
 
 
 def _uniform(generator: torch.Generator) -> Callable[[Sequence[int]], Tensor]:
@@ -125,7 +158,7 @@ def _normal(generator: torch.Generator) -> Callable[[Sequence[int]], Tensor]:
 
 
 @dataclass(frozen=True)
-class SearchDropPath:
+class SearchDropPath(OutputChange):
     """Drop-path on the edges of the supernet, rising on a line from 0 to `probability` in the last epoch.
 
     Source: RobustDARTS §5.1, train_search.py of the authors' code; its cutout, whose probability rises with it, is
@@ -134,14 +167,21 @@ class SearchDropPath:
 
     probability: Annotated[float, Gt(0), Lt(1)] = 0.2
     kind: Literal["search_drop_path"] = "search_drop_path"
+    setting: ClassVar[str] = "drop_path"
+    sources: ClassVar[tuple[str, ...]] = ("robust-darts", "fractalnet")
 
-    def rate(self, moment: SchedulePosition) -> float:
+    def hooks(self, run: TrainingPass) -> Hooks:
+        """See `OutputChange.hooks`."""
+        generator = run.streams.generator("search drop-path")
+        return Hooks(None, DropPath(self.rate(run.position), generator, run.processes), (generator,))
+
+    def rate(self, position: SchedulePosition) -> float:
         """The probability of an epoch."""
-        return self.probability * moment.epoch / max(1, moment.epochs - 1)
+        return self.probability * position.epoch / max(1, position.epochs - 1)
 
 
 @dataclass(frozen=True)
-class WeightDecayRamp:
+class WeightDecayRamp(WeightDecayRule):
     """The weights' weight decay, on a line from `weights.weight_decay` in the first epoch to `end` in the last.
 
     Source: RobustDARTS §5.2 raises the regularisation during the search; the line is edgewise's own.
@@ -149,7 +189,33 @@ class WeightDecayRamp:
 
     end: Annotated[float, Ge(0)] = 0.03
     kind: Literal["weight_decay_ramp"] = "weight_decay_ramp"
+    setting: ClassVar[str] = "weight_decay_ramp"
+    sources: ClassVar[tuple[str, ...]] = ("robust-darts",)
 
-    def weight_decay(self, start: float, moment: SchedulePosition) -> float:
-        """The weight decay of an epoch."""
-        return start + (self.end - start) * moment.epoch / max(1, moment.epochs - 1)
+    def refusals(self, recipe: Combination) -> list[str]:
+        """One part at most sets the weight decay."""
+        return [
+            f"{name} and weight_decay_ramp: both set the weight decay; drop one of them "
+            f"({name}=none or weight_decay_ramp=none)"
+            for part in recipe.parts_of(WeightDecayRule)
+            if (name := setting_of(part)) != self.setting
+        ]
+
+    def weight_decay(self, base: float, position: SchedulePosition, factor: float = 1.0) -> float:
+        """See `WeightDecayRule.weight_decay`."""
+        del factor
+        return base + (self.end - base) * position.epoch / max(1, position.epochs - 1)
+
+
+def _skips() -> frozenset[str]:
+    return frozenset(name for name, primitive in PRIMITIVES.items() if primitive.kind == "skip")
+
+
+def _without_skips(recipe: Combination, name: str) -> list[str]:
+    space = SPACES.get(recipe.space)
+    if space is None or any(primitive in _skips() for primitive in space.primitives):
+        return []
+    return [
+        f"{name} acts on skip_connect, and space {recipe.space} has none: drop it ({name}=none), or take another "
+        "space"
+    ]

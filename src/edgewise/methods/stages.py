@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Le
 from torch import Tensor
 
 from edgewise.config.limits import MOST_LAYERS, Few, TimesOrNone
+from edgewise.methods.hessian_stop import HessianStop
+from edgewise.methods.part import Combination, Part
 from edgewise.methods.schedule import SchedulePosition
+from edgewise.spaces.space import SPACES
 
 AddedLayers = Annotated[int, Le(MOST_LAYERS)]
 
 
 @dataclass(frozen=True)
-class Stages:
+class Stages(Part):
     """A search in stages of equal length.
 
     Every stage has a new supernet: its weights, alpha, beta and both optimisers start anew, as in the authors'
@@ -35,8 +38,25 @@ class Stages:
     add_layers: Annotated[tuple[AddedLayers, ...], Few] = (0, 6, 12)
     primitives: Annotated[tuple[TimesOrNone, ...], Few] = (8, 5, 3)
     kind: Literal["stages"] = "stages"
+    sources: ClassVar[tuple[str, ...]] = ("p-darts",)
 
-    def faults(self, epochs: int) -> list[str]:
+    def refusals(self, recipe: Combination) -> list[str]:
+        """Sizes that do not go with each other, with the space or with the search, and a stop rule."""
+        faults = self.size_faults(recipe.search.epochs)
+        if recipe.parts_of(HessianStop):
+            faults.append(
+                "stages and stop: alpha starts anew in every stage, so eigenvalues of different stages can't be "
+                "compared; drop one of them (stages=none or stop=none)"
+            )
+        space = SPACES.get(recipe.space)
+        if space is not None and self.primitives and self.primitives[0] < len(space.primitives):
+            faults.append(
+                f"stages.primitives[0] = {self.primitives[0]}: the edges of space {recipe.space} start with "
+                f"{len(space.primitives)} primitives, and nothing is known about them yet: give at least that many"
+            )
+        return faults
+
+    def size_faults(self, epochs: int) -> list[str]:
         """What is wrong with the stages for a search of so many epochs, a sentence each."""
         faults = []
         if len(self.add_layers) != len(self.primitives) or not self.add_layers:

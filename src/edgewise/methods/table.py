@@ -1,20 +1,50 @@
-"""The one table of recipes: the command line, the docs, `cite` and the combination tests read it."""
+"""The tables of parts and of recipes: the command line, the docs, `cite` and the combination tests read them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from edgewise.methods.derivation import SkipLimit
+from edgewise.methods.derivation import SkipLimit, TopEdges
+from edgewise.methods.diagnostics import Diagnostics
+from edgewise.methods.gradient import FirstOrder
 from edgewise.methods.gumbel import GumbelHard
 from edgewise.methods.hessian_stop import Adaptation, HessianStop
-from edgewise.methods.parts import EdgeNormalisation, PartialChannels, WarmUp
+from edgewise.methods.part import register_part
+from edgewise.methods.pc_darts import EdgeNormalisation, PartialChannels, WarmUp
 from edgewise.methods.perturbation import Adversarial, RandomSmoothing
 from edgewise.methods.projection import Projection
-from edgewise.methods.recipe import ArchSettings, Recipe, SearchSettings, WeightsSettings
+from edgewise.methods.recipe import Recipe
+from edgewise.methods.relaxation import Softmax
 from edgewise.methods.second_order import ExactHypergradient, FiniteDifference
-from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout
+from edgewise.methods.settings import ArchSettings, SearchSettings, WeightsSettings
+from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages
 from edgewise.registry import Registry
+
+for _part in (
+    Softmax,
+    GumbelHard,
+    PartialChannels,
+    EdgeNormalisation,
+    FirstOrder,
+    ExactHypergradient,
+    FiniteDifference,
+    Projection,
+    RandomSmoothing,
+    Adversarial,
+    OperationNoise,
+    SkipDropout,
+    SearchDropPath,
+    WeightDecayRamp,
+    HessianStop,
+    Adaptation,
+    Stages,
+    WarmUp,
+    TopEdges,
+    SkipLimit,
+    Diagnostics,
+):
+    register_part(_part)
 
 DARTS_V1 = Recipe(
     name="darts-v1",

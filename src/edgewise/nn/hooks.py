@@ -38,7 +38,7 @@ class DrawnHook:
 
 @dataclass(frozen=True)
 class Hooks:
-    """DrawnHooks of outputs for one forward pass.
+    """Changes of outputs for one forward pass.
 
     Args:
         operation: applied to the output of every operation, before it is weighed; None for no change.
@@ -51,11 +51,24 @@ class Hooks:
     edge: EdgeHook | None = None
     draws: tuple[torch.Generator, ...] | None = None
 
+    @staticmethod
+    def together(parts: Sequence[Hooks]) -> Hooks:
+        """The changes of all of them, one after the other, and all their generators."""
+        operation, edge = None, None
+        draws: list[torch.Generator] | None = []
+        for part in parts:
+            operation = _chained(operation, part.operation)
+            edge = _edges_chained(edge, part.edge) if edge and part.edge else edge or part.edge
+            draws = None if draws is None or part.draws is None else [*draws, *part.draws]
+        if operation is None and edge is None:
+            return NO_HOOKS
+        return Hooks(operation, edge, None if draws is None else tuple(draws))
+
 
 NO_HOOKS = Hooks()
 
 
-def one_after_the_other(first: OperationHook | None, second: OperationHook | None) -> OperationHook | None:
+def _chained(first: OperationHook | None, second: OperationHook | None) -> OperationHook | None:
     """The second hook behind the first; None where there is neither."""
     if first is None or second is None:
         return first or second
@@ -65,6 +78,10 @@ def one_after_the_other(first: OperationHook | None, second: OperationHook | Non
             lambda *place: _both([h.draw(*place) for h in (first, second) if place[0] in h.primitives]),
         )
     return lambda primitive, stride, out: second(primitive, stride, first(primitive, stride, out))
+
+
+def _edges_chained(first: EdgeHook, second: EdgeHook) -> EdgeHook:
+    return lambda out: second(first(out))
 
 
 def _both(changes: Sequence[Change | None]) -> Change | None:

@@ -6,6 +6,7 @@ from edgewise.pipeline.explore import Explored, resume_explore, start_explore
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
+from edgewise.pipeline.scores import SCORES, Score, ScoredSearch, Scorer, ScoringPlace, register_score
 from edgewise.pipeline.settings import Settings, comparing, resolve, selecting
 from edgewise.pipeline.summary import (
     SELECTION_COLUMNS,
@@ -15,16 +16,23 @@ from edgewise.pipeline.summary import (
     summary_columns,
     summary_rows,
 )
+from edgewise.pipeline.training_score import TrainScore
 
 __all__ = [
     "PRESETS",
+    "SCORES",
     "SELECTION_COLUMNS",
     "ExploreSettings",
     "Explored",
     "Options",
     "PhaseEstimate",
     "RunResult",
+    "Score",
+    "ScoredSearch",
+    "Scorer",
+    "ScoringPlace",
     "Settings",
+    "TrainScore",
     "comparing",
     "duration",
     "estimate",
@@ -32,6 +40,7 @@ __all__ = [
     "front_columns",
     "front_rows",
     "load",
+    "register_score",
     "resolve",
     "resolve_explore",
     "resume",

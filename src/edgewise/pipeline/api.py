@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgewise.budget import Budget
@@ -12,10 +12,12 @@ from edgewise.pipeline.explore_settings import resolve_explore
 from edgewise.pipeline.front import picked
 from edgewise.pipeline.possible_sizes import designs_of
 from edgewise.pipeline.run import Options, RunResult, start
+from edgewise.pipeline.scores import Scorer, scored_by
 from edgewise.pipeline.settings import resolve, selecting
 from edgewise.progress.protocol import Progress
 from edgewise.runtime.compute import Precision
 from edgewise.spaces import Genotype, name_genotype, read_genotype
+from edgewise.strategies import StrategySettings
 
 
 def run(
@@ -132,9 +134,9 @@ def run_selection(
 
 
 def explore(
-    strategy: str = "evolution",
+    strategy: str | StrategySettings = "evolution",
     *,
-    score: str,
+    score: str | Scorer | Callable[[Genotype], float],
     out: Path | str,
     space: str = "nb201",
     queries: int = 300,
@@ -149,8 +151,9 @@ def explore(
     """Searches without gradients.
 
     Args:
-        strategy: "random", "evolution", "reinforce", "nasnet" or "neat".
-        score: "table:FILE", "table:FILE:COLUMN" or "train:EPOCHS".
+        strategy: "random", "evolution", "reinforce", "nasnet", "neat", or the settings of a strategy.
+        score: "table:FILE", "table:FILE:COLUMN", "train:EPOCHS", a function from a genotype to a score (larger is
+            better), or an object that scores, see `edgewise.pipeline.Scorer`.
         out: the run folder.
         space: the name of the space.
         queries: how many genotypes are scored.
@@ -165,10 +168,12 @@ def explore(
     Raises:
         EdgewiseError: see `edgewise.pipeline.start_explore`.
     """
+    text, scorer = scored_by(score)
     settings = resolve_explore(
-        strategy, score=score, space=space, queries=queries, preset=preset, data=data, budget=budget, sets=sets
+        strategy, score=text, space=space, queries=queries, preset=preset, data=data, budget=budget, sets=sets
     )
-    return start_explore(settings, out, options=Options(seed=seed), workers=workers, progress=progress)
+    options = Options(seed=seed)
+    return start_explore(settings, out, options=options, workers=workers, scorer=scorer, progress=progress)
 
 
 def load(run: Path | str, *, pick: str | None = None) -> Classifier:

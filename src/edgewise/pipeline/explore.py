@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgewise.config.build import build, to_toml
+from edgewise.config.build import build, dump, to_toml
 from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError, RunError
-from edgewise.pipeline.explore_settings import TABLE, ExploreSettings
+from edgewise.pipeline.explore_settings import ExploreSettings
 from edgewise.pipeline.record_failure import noting_end
 from edgewise.pipeline.run import Options
-from edgewise.pipeline.scores import Scorer, Stopped, TableScorer
+from edgewise.pipeline.scores import Scorer, ScoringPlace, Stopped
 from edgewise.pipeline.sources import path_facts, path_of_run, source_of_run
 from edgewise.pipeline.speed_advice import announce_kernels
-from edgewise.pipeline.training_score import Place, TrainScorer
+from edgewise.plugins import plugins_of
 from edgewise.progress.plain import SilentProgress
 from edgewise.progress.protocol import Phase, Progress
 from edgewise.report import write_report
@@ -27,8 +27,7 @@ from edgewise.runs.provenance import device_name, git_state, now, versions
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.interrupt import Interrupted, StopRequest
 from edgewise.spaces import Genotype, space
-from edgewise.strategies import Strategy, make_strategy
-from edgewise.tabular import Table
+from edgewise.strategies import Strategy
 
 SPACE_NEEDED = 16 * 2**20
 COMMAND = "explore"
@@ -58,6 +57,7 @@ def start_explore(
     *,
     options: Options | None = None,
     workers: int = 1,
+    scorer: Scorer | None = None,
     progress: Progress | None = None,
 ) -> Explored:
     """Makes a run folder and searches.
@@ -67,6 +67,7 @@ def start_explore(
         out: the run folder; new, empty, or with `options.overwrite` a run.
         options: seed, device and the like.
         workers: processes that train; the result does not depend on it.
+        scorer: scores genotypes in the place of what the settings name.
         progress: what the user sees; silent by default.
 
     Raises:
@@ -75,22 +76,27 @@ def start_explore(
     """
     options, progress = options or Options(), progress or SilentProgress()
     RunFolder.check_new(out, SPACE_NEEDED, overwrite=options.overwrite)
-    place = Place(options.seed, str(Compute(options.device, options.precision).device), options.precision)
+    device = str(Compute(options.device, options.precision).device)
     with StopRequest() as stop:
-        scorer = _scorer(settings, place, workers, stop)
+        place = ScoringPlace(options.seed, device, options.precision, _checked(workers), lambda: stop.requested)
+        scorer = scorer or settings.scored_by.scorer(settings, place)
         with RunFolder.create(out, overwrite=options.overwrite) as folder:
             folder.write_text(files.RECIPE, to_toml(settings))
-            named = {"data": settings.data.source, "table": settings.table and str(settings.table[0])}
+            file = settings.scored_by.file
+            named = {"data": settings.data.source, "table": file and str(file)}
             folder.update_run(_facts(settings, place, scorer) | {"paths": path_facts(named, folder.path)})
             return _guarded(folder, settings, place, scorer, stop, progress)
 
 
-def resume_explore(path: Path | str, *, workers: int = 1, progress: Progress | None = None) -> Explored:
+def resume_explore(
+    path: Path | str, *, workers: int = 1, scorer: Scorer | None = None, progress: Progress | None = None
+) -> Explored:
     """Goes on with a search; its end is that of a search that was never stopped.
 
     Args:
         path: the run folder.
         workers: processes that train.
+        scorer: see `start_explore`; needed again where it was given then.
         progress: what the user sees; silent by default.
 
     Raises:
@@ -106,8 +112,11 @@ def resume_explore(path: Path | str, *, workers: int = 1, progress: Progress | N
         if run["status"] == "done":
             return _result(folder)
         settings = build(ExploreSettings, from_toml(folder.file(files.RECIPE)))
-        place = Place(run["seed"], run["device"], run["precision"])
-        scorer = _scorer(_found_again(settings, run, folder.path), place, workers, stop)
+        place = ScoringPlace(
+            run["seed"], run["device"], run["precision"], _checked(workers), lambda: stop.requested
+        )
+        here = _found_again(settings, run, folder.path)
+        scorer = scorer or here.scored_by.scorer(here, place)
         same_name = {"source": settings.data.source}
         if scorer.facts() | same_name != run["scored_by"] | same_name:
             raise RunError(
@@ -121,22 +130,21 @@ def resume_explore(path: Path | str, *, workers: int = 1, progress: Progress | N
 
 def _found_again(settings: ExploreSettings, run: dict[str, Any], folder: Path) -> ExploreSettings:
     """The settings with table or images as they are found from here."""
-    if settings.table is None:
+    score = settings.scored_by
+    if score.file is None:
         return replace(settings, data=source_of_run(settings.data, run, folder))
-    file, name = settings.table
-    return replace(settings, score=f"{TABLE}{path_of_run('table', str(file), run, folder)}:{name}")
+    return replace(settings, score=score.moved(str(path_of_run("table", str(score.file), run, folder))))
 
 
-def _scorer(settings: ExploreSettings, place: Place, workers: int, stop: StopRequest) -> Scorer:
+def _checked(workers: int) -> int:
     if workers < 1:
         raise ConfigError(f"--workers {workers}: at least one process is needed")
-    table = settings.table
-    if table is not None:
-        return TableScorer(Table.read(table[0]), table[1])
-    return TrainScorer(settings, place, workers=workers, stop=lambda: stop.requested)
+    return workers
 
 
-def _facts(settings: ExploreSettings, place: Place, scorer: Scorer) -> dict[str, Any]:
+def _facts(settings: ExploreSettings, place: ScoringPlace, scorer: Scorer) -> dict[str, Any]:
+    cells = space(settings.space)
+    noted = plugins_of(dump(settings), cells.skeleton, cells.primitives)
     return {
         "status": "running",
         "command": COMMAND,
@@ -149,13 +157,14 @@ def _facts(settings: ExploreSettings, place: Place, scorer: Scorer) -> dict[str,
         "started": now(),
         "scored_by": scorer.facts(),
         "citations": settings.bibtex(),
+        **({"plugins": noted} if noted else {}),
     }
 
 
 def _guarded(
     folder: RunFolder,
     settings: ExploreSettings,
-    place: Place,
+    place: ScoringPlace,
     scorer: Scorer,
     stop: StopRequest,
     progress: Progress,
@@ -187,7 +196,7 @@ class _Search:
         self._settings = settings
         self._scorer = scorer
         self._stop = stop
-        self._strategy: Strategy = make_strategy(settings.strategy, space(settings.space), seed=seed)
+        self._strategy: Strategy = settings.strategy.make(space(settings.space), seed=seed)
         self._trace = folder.read_trace()
         self._scores = {Genotype.from_dict(r["genotype"]): r["score"] for r in self._trace}
         self._done = 0

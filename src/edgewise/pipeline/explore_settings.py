@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Gt, Lt
@@ -12,21 +11,18 @@ from annotated_types import Gt, Lt
 from edgewise.budget import Budget
 from edgewise.citations import CITATIONS
 from edgewise.config.build import build, dump, merge
-from edgewise.config.limits import MOST_EPOCHS, Queries
+from edgewise.config.limits import Queries
 from edgewise.config.overrides import apply_sets
 from edgewise.data import AugmentSettings, DataSettings, as_text
 from edgewise.errors import ConfigError
-from edgewise.methods.recipe import TrainSettings
+from edgewise.methods import TrainSettings
 from edgewise.pipeline.budgets import stated_budget, with_budget
 from edgewise.pipeline.presets import PRESETS
+from edgewise.pipeline.scores import Score, read_score
 from edgewise.spaces import space
-from edgewise.strategies import SOURCES, EvolutionSettings, StrategySettings, strategy_settings
-from edgewise.tabular import ACCURACIES, column
+from edgewise.strategies import STRATEGIES, EvolutionSettings, StrategySettings
 
-TABLE, TRAIN = "table:", "train:"
-DEFAULT_COLUMN = column("cifar10", "valid")
 SECTIONS = ("data", "train", "train_augment")
-FORMS = "table:FILE, table:FILE:COLUMN or train:EPOCHS"
 
 
 @dataclass(frozen=True)
@@ -34,8 +30,8 @@ class ExploreSettings:
     """A black-box search.
 
     Args:
-        score: "table:FILE", "table:FILE:COLUMN" (accuracies that a table holds) or "train:EPOCHS" (a training of
-            so many epochs on the weights split, scored on the arch split).
+        score: one of `edgewise.pipeline.scores.SCORES`: "table:FILE", "table:FILE:COLUMN" (accuracies that a table
+            holds), "train:EPOCHS" (a training of so many epochs on the weights split, scored on the arch split).
         strategy: how genotypes are chosen.
         space: the name of the space.
         queries: how many genotypes are scored; the same genotype again counts again.
@@ -63,56 +59,21 @@ class ExploreSettings:
     def __post_init__(self) -> None:
         if not space(self.space).searchable:
             raise ConfigError(f"space {self.space} is read and trained, not searched: choose another (--space)")
-        if self.table is not None and self.space != "nb201":
-            raise ConfigError(
-                f"a table of NAS-Bench-201 can't score genotypes of space {self.space}: use --space nb201, or "
-                "score by training (--score train:5)"
-            )
-        if self.table is not None and self.budget.limits:
-            raise ConfigError(
-                "a table holds accuracies of networks of one size, which no limit can change: leave the budget "
-                f"({self.budget.sentence()}) away, or score by training (--score train:5)"
-            )
-        if self.table is None:
-            _ = self.epochs
+        self.scored_by.check(space(self.space), self.budget)
 
     @property
-    def table(self) -> tuple[Path, str] | None:
-        """The file and the column of a table score; None for a training."""
-        if not self.score.startswith(TABLE):
-            return None
-        file, colon, name = self.score.removeprefix(TABLE).rpartition(":")
-        if not colon or "/" in name or "\\" in name or "." in name:
-            file, name = self.score.removeprefix(TABLE), DEFAULT_COLUMN
-        if name not in ACCURACIES or "_test" in name:
-            readable = [known for known in ACCURACIES if "_valid" in known]
-            raise ConfigError(
-                f"score: a search can't read the column {name!r}; it chooses by validation accuracy, one of "
-                f"{', '.join(readable)}, and test accuracy is looked up for the best at the end"
-            )
-        if not file:
-            raise ConfigError(f"score: {self.score!r} names no file; expected {FORMS}")
-        return Path(file), name
-
-    @property
-    def epochs(self) -> int:
-        """The epochs of a training score."""
-        text = self.score.removeprefix(TRAIN)
-        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_EPOCHS))
-        if not self.score.startswith(TRAIN) or not is_number or not 1 <= int(text) <= MOST_EPOCHS:
-            raise ConfigError(
-                f"score: {self.score!r} is no score; expected {FORMS}, at most {MOST_EPOCHS:,} epochs"
-            )
-        return int(text)
+    def scored_by(self) -> Score:
+        """What scores genotypes."""
+        return read_score(self.score)
 
     def bibtex(self) -> list[str]:
-        """BibTeX of the strategy, and of the table where there is one."""
-        keys = SOURCES[self.strategy.kind] + (("nas-bench-201",) if self.space == "nb201" else ())
-        return [CITATIONS[key].bibtex for key in keys]
+        """BibTeX of strategy, space and score."""
+        keys = self.strategy.sources + space(self.space).sources + self.scored_by.sources
+        return [CITATIONS[key].bibtex for key in dict.fromkeys(keys)]
 
 
 def resolve_explore(
-    strategy: str,
+    strategy: str | StrategySettings,
     *,
     score: str,
     space: str = "nb201",
@@ -125,7 +86,7 @@ def resolve_explore(
     """Makes settings from a strategy's name, a preset of sizes for trainings, a data source and single settings.
 
     Args:
-        strategy: a name of `edgewise.strategies.STRATEGIES`.
+        strategy: a name of `edgewise.strategies.STRATEGIES`, or the settings of one.
         score: see `ExploreSettings`.
         space: the name of the space.
         queries: how many genotypes are scored.
@@ -140,7 +101,7 @@ def resolve_explore(
     preset = preset or "tiny"
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    chosen = strategy_settings(strategy)
+    chosen = STRATEGIES.find(strategy)() if isinstance(strategy, str) else strategy
     table = dump(ExploreSettings(score=score, strategy=chosen, space=space))
     table = merge(table, {name: part for name, part in PRESETS[preset].items() if name in SECTIONS})
     table["queries"] = queries

@@ -9,20 +9,23 @@ from typing import Any
 
 import torch
 
+from edgewise.config.build import dump
 from edgewise.data import DataSettings, Splits
 from edgewise.nn import choose_stem
 from edgewise.pipeline.options import Options
 from edgewise.pipeline.settings import Settings
 from edgewise.pipeline.size_phase import budget_facts
 from edgewise.pipeline.sources import path_facts
+from edgewise.plugins import plugins_of
 from edgewise.runs.provenance import device_name, git_state, now, versions
 from edgewise.runtime.compute import Compute
+from edgewise.spaces import SPACES
 
 ENDS = ("error", "diverged")
 """What run.json says of an end that was not well."""
 # What the run of one of several budgets has in common with the run whose search it shares.
 SHARED = ("seed", "device", "device_name", "precision", "compile", "checkpoint_seconds", "truth", "versions")
-SHARED += ("threads", "processes", "git", "stem", "data", "citations", "phases", "track")
+SHARED += ("plugins", "threads", "processes", "git", "stem", "data", "citations", "phases", "track")
 PART = "budget"
 """The command of a run for one of several budgets."""
 
@@ -43,6 +46,7 @@ def run_facts(
         "truth": options.truth,
         **({"track": options.track} if options.track else {}),
         "versions": versions(),
+        **_plugins(settings),
         "threads": torch.get_num_threads(),
         "processes": compute.processes.world,
         "git": git_state(),
@@ -62,6 +66,13 @@ def run_facts(
         },
         "citations": settings.bibtex(),
     }
+
+
+def _plugins(settings: Settings) -> dict[str, Any]:
+    cells = SPACES.get(settings.space)
+    where = () if cells is None else (cells.skeleton, cells.primitives)
+    noted = plugins_of(dump(settings), where)
+    return {"plugins": noted} if noted else {}
 
 
 def part_facts(run: Mapping[str, Any], settings: Settings, data: DataSettings, path: Path) -> dict[str, Any]:

@@ -4,46 +4,53 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
-from edgewise.config.build import build, dump
+from edgewise.config.limits import MOST_EPOCHS
 from edgewise.data import Augment, Splits, load
 from edgewise.errors import ConfigError, NonFiniteError, RunError
 from edgewise.methods import Recipe
 from edgewise.nn import choose_stem
-from edgewise.pipeline.explore_settings import ExploreSettings
 from edgewise.pipeline.networks import build_candidate
-from edgewise.pipeline.scores import Stopped
+from edgewise.pipeline.scores import Score, ScoredSearch, ScoringPlace, Stop, Stopped, register_score
 from edgewise.pipeline.sized import shares_of
 from edgewise.pipeline.sizing import Sizing
 from edgewise.pipeline.speed_advice import wants_kernels
-from edgewise.runtime.compute import Compute, Precision
+from edgewise.runtime.compute import Compute
 from edgewise.spaces import Genotype
 from edgewise.train import TrainTask, evaluate
 
-Stop = Callable[[], bool]
 
-
+@register_score("train")
 @dataclass(frozen=True)
-class Place:
-    """Where trainings run.
+class TrainScore(Score):
+    """A training of so many epochs on the weights split, scored on the arch split.
 
     Args:
-        seed: the run's seed.
-        device: see `Compute`.
-        precision: see `Compute`.
+        epochs: how many.
     """
 
-    seed: int
-    device: str
-    precision: Precision
+    epochs: int
+    forms: ClassVar[str] = "train:EPOCHS"
+
+    @classmethod
+    def read(cls, rest: str) -> TrainScore:
+        """See `Score.read`."""
+        is_number = rest.isascii() and rest.isdigit() and len(rest) <= len(str(MOST_EPOCHS))
+        if not is_number or not 1 <= int(rest) <= MOST_EPOCHS:
+            raise ConfigError(f"EPOCHS is a number from 1 to {MOST_EPOCHS:,}")
+        return TrainScore(int(rest))
+
+    def scorer(self, search: ScoredSearch, place: ScoringPlace) -> TrainScorer:
+        """Reads the images."""
+        return TrainScorer(search, self.epochs, place)
 
 
 class Trainer:
@@ -51,12 +58,13 @@ class Trainer:
 
     Args:
         settings: says how.
+        epochs: of a training.
         place: seed and device.
         splits: the images; the test split is not opened.
     """
 
-    def __init__(self, settings: ExploreSettings, place: Place, splits: Splits) -> None:
-        self._train = replace(settings.train, epochs=settings.epochs)
+    def __init__(self, settings: ScoredSearch, epochs: int, place: ScoringPlace, splits: Splits) -> None:
+        self._train = replace(settings.train, epochs=epochs)
         self._recipe = Recipe(name="explore", space=settings.space, train=self._train)
         self._budget = settings.budget
         self._place = place
@@ -147,18 +155,18 @@ class TrainScorer:
 
     Args:
         settings: says how.
-        place: seed and device.
-        workers: processes.
-        stop: asked between steps.
+        epochs: of a training.
+        place: seed and device, workers, and who asks for a stop.
     """
 
-    def __init__(self, settings: ExploreSettings, place: Place, *, workers: int, stop: Stop) -> None:
+    def __init__(self, settings: ScoredSearch, epochs: int, place: ScoringPlace) -> None:
         self._settings = settings
+        self._epochs = epochs
         self._place = place
-        self._workers = workers
-        self._stop = stop
+        self._workers = place.workers
+        self._stop = place.stop
         self._splits = load(settings.data, seed=place.seed, arch_fraction=settings.arch_fraction)
-        self._trainer = Trainer(settings, place, self._splits)
+        self._trainer = Trainer(settings, epochs, place, self._splits)
         self._context = multiprocessing.get_context("spawn")
         self._event = self._context.Event()
         self._pool: ProcessPoolExecutor | None = None
@@ -175,7 +183,7 @@ class TrainScorer:
             "source": splits.source,
             "fingerprint": splits.fingerprint,
             "images": {"weights": len(splits.weights), "arch": len(splits.arch)},
-            "epochs": self._settings.epochs,
+            "epochs": self._epochs,
         }
 
     def verdict(self, genotype: Genotype) -> dict[str, Any]:
@@ -207,7 +215,8 @@ class TrainScorer:
 
     def _workers_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            arguments = (dump(self._settings), self._place, self._event)
+            place = replace(self._place, workers=1, stop=_never)
+            arguments = (self._settings, self._epochs, place, self._event)
             self._pool = ProcessPoolExecutor(
                 self._workers, self._context, initializer=_begin_worker, initargs=arguments
             )
@@ -237,12 +246,15 @@ _worker: dict[str, Any] = {}
 """What a worker process keeps between two trainings; empty in the main process."""
 
 
-def _begin_worker(table: dict[str, Any], place: Place, event: Any) -> None:
+def _never() -> bool:
+    return False
+
+
+def _begin_worker(settings: ScoredSearch, epochs: int, place: ScoringPlace, event: Any) -> None:
     # The main process hears Ctrl-C and says so through the event.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = build(ExploreSettings, table)
     splits = load(settings.data, seed=place.seed, arch_fraction=settings.arch_fraction)
-    _worker.update(trainer=Trainer(settings, place, splits), stop=event.is_set)
+    _worker.update(trainer=Trainer(settings, epochs, place, splits), stop=event.is_set)
 
 
 def _score_in_worker(plain: dict[str, Any]) -> float | None:

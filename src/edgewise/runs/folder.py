@@ -12,6 +12,7 @@ from typing import Any
 
 from edgewise.config.build import merge
 from edgewise.errors import RunError
+from edgewise.plugins import require_plugins
 from edgewise.runs import atomic, checkpoint
 from edgewise.runs import schema as run_shapes
 from edgewise.runs.lock import FolderLock
@@ -210,8 +211,10 @@ class RunFolder:
         return value
 
     def read_run(self) -> dict[str, Any]:
-        """The content of `run.json`."""
-        return self.read_json(RUN)
+        """The content of `run.json`; raises RunError where a plug-in that the run needs is not loaded."""
+        run = self.read_json(RUN)
+        require_plugins(run.get("plugins", ()), str(self.path))
+        return run
 
     def update_run(self, changes: Mapping[str, Any]) -> None:
         """Lays `changes` on `run.json`, table by table."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,25 +12,14 @@ from edgewise.data import Batch, Batches
 from edgewise.methods import ArchParameters, ConflictMeter, Recipe, SchedulePosition
 from edgewise.methods.gradient import ArchGradient
 from edgewise.methods.schedule import START, cosine
-from edgewise.nn import (
-    NO_HOOKS,
-    AnySupernet,
-    DropPath,
-    Hooks,
-    Mixture,
-    OperationHook,
-    copies,
-    evaluation_mode,
-    frozen_weights,
-    mean_of,
-)
-from edgewise.nn.hooks import one_after_the_other
-from edgewise.runtime.compiling import Compiled
+from edgewise.nn import AnySupernet
 from edgewise.runtime.compute import Compute, restore_optimizer
 from edgewise.runtime.optimiser import sgd
 from edgewise.runtime.random import Streams
 from edgewise.search.distributed import shared_gradient
-from edgewise.search.problem import ArchStepInputs, SupernetProblem, accuracy, cross_entropy, momentum_buffers
+from edgewise.search.losses import accuracy, cross_entropy
+from edgewise.search.passes import SupernetPasses
+from edgewise.search.problem import ArchStepInputs, SupernetProblem
 from edgewise.search.step import ArchReport, StepReport, gradient_norm
 
 
@@ -70,23 +59,17 @@ class BilevelSearch:
         self.supernet = supernet
         self.arch = arch
         self.compute = compute
-        self.streams = streams
         self.stage = stage
         self.weight_decay_factor = 1.0
-        self._stream = streams.generator("projection")
-        topology = supernet.space.topology
-        projection = recipe.projection
-        self.projector = None if projection is None else projection.on(topology, compute.device)
-        direction = "in" if projection is None else projection.direction
-        self.meter = ConflictMeter(topology, direction, compute.device)
+        self.passes = SupernetPasses(recipe, supernet, arch, streams, compute, stage=stage)
+        topology, change = supernet.space.topology, recipe.projection
+        self.projector = None if change is None else change.on(topology, compute.device)
+        self._projector_stream = None if change is None else streams.generator(change.stream)
+        self.meter = ConflictMeter(topology, "in" if change is None else change.direction, compute.device)
         weights, self._weights = recipe.weights, list(supernet.parameters())
         self.weights_optimizer = compute.prepare_optimizer(
             sgd(self._weights, weights.lr, momentum=weights.momentum, weight_decay=weights.weight_decay)
         )
-        self.forward = supernet
-        if compute.compiles_searches and not recipe.draws_in_passes:
-            supernet.prepare()
-            self.forward = Compiled(supernet.forward, compute.device)
         self.arch_optimizer = torch.optim.Adam(
             arch.parameters(),
             recipe.arch.lr,
@@ -101,53 +84,22 @@ class BilevelSearch:
             batches: both streams; while alpha and beta are frozen, the arch stream is not read.
             epoch: of the whole search, counted from 0.
         """
-        moment = self.recipe.locate(epoch)[1]
+        position = self.recipe.locate(epoch)[1]
         weights = self.recipe.weights
-        lr = cosine(moment.epoch, moment.epochs, lr=weights.lr, lr_min=weights.lr_min)
+        lr = cosine(position.epoch, position.epochs, lr=weights.lr, lr_min=weights.lr_min)
         decay = self.weight_decay(epoch)
         weights_batch = batches.weights.next()
         arch = None
-        if moment.epoch >= self.recipe.frozen_epochs:
+        if position.epoch >= self.recipe.frozen_epochs:
             arch = self.arch_step(
-                batches.arch.next(), weights_batch=weights_batch, lr=lr, weight_decay=decay, moment=moment
+                batches.arch.next(), weights_batch=weights_batch, lr=lr, weight_decay=decay, position=position
             )
-        loss, right, grad_norm = self.weights_step(weights_batch, lr, weight_decay=decay, moment=moment)
+        loss, right, grad_norm = self.weights_step(weights_batch, lr, weight_decay=decay, position=position)
         return StepReport(loss, right, grad_norm, lr, self.recipe.arch.lr, arch)
 
     def weight_decay(self, epoch: int) -> float:
         """The weights' weight decay in an epoch of the whole search."""
-        base = self.recipe.weights.weight_decay
-        ramp, adaptation = self.recipe.weight_decay_ramp, self.recipe.adaptation
-        if ramp is not None:
-            return ramp.weight_decay(base, SchedulePosition(epoch, self.recipe.search.epochs))
-        if adaptation is None:
-            return base
-        return min(base * self.weight_decay_factor, max(base, adaptation.most))
-
-    def mixture(self, moment: SchedulePosition = START) -> dict[str, Mixture]:
-        """The mixtures of one forward pass; a relaxation that samples draws anew."""
-        relaxation = self.recipe.relaxation
-        generator = self.streams.generator("relaxation") if relaxation.draws else None
-        return self.arch.mixture(relaxation, moment=moment, generator=generator)
-
-    def hooks(self, moment: SchedulePosition) -> Hooks:
-        """What the recipe does to outputs in one forward pass of training."""
-        recipe, device, processes = self.recipe, self.compute.device, self.compute.processes
-        draws: list[torch.Generator] = []
-        operation: OperationHook | None = None
-        if recipe.noise is not None:
-            draws.append(self.streams.generator("noise", device))
-            operation = recipe.noise.hook(moment, draws[-1], processes)
-        if recipe.skip_dropout is not None:
-            rate = recipe.skip_dropout.rate(self.stage, moment, recipe.frozen_epochs)
-            draws.append(self.streams.generator("skip dropout", device))
-            dropout = recipe.skip_dropout.hook(rate, draws[-1], processes)
-            operation = one_after_the_other(operation, dropout)
-        edge = None
-        if recipe.drop_path is not None:
-            draws.append(self.streams.generator("search drop-path"))
-            edge = DropPath(recipe.drop_path.rate(moment), draws[-1], processes)
-        return NO_HOOKS if operation is None and edge is None else Hooks(operation, edge, tuple(draws))
+        return self.recipe.weight_decay(epoch, self.weight_decay_factor)
 
     def arch_step(
         self,
@@ -156,7 +108,7 @@ class BilevelSearch:
         weights_batch: Batch | None = None,
         lr: float | None = None,
         weight_decay: float | None = None,
-        moment: SchedulePosition = START,
+        position: SchedulePosition = START,
     ) -> ArchReport:
         """Updates alpha and beta once; the weights and their gradients are not touched.
 
@@ -165,26 +117,18 @@ class BilevelSearch:
             weights_batch: of the weights split; read by second-order gradients alone.
             lr: xi of a second-order gradient; the recipe's first learning rate unless given.
             weight_decay: of the virtual step; the recipe's unless given.
-            moment: how far the search, or its stage, has come.
+            position: how far the search, or its stage, has come.
         """
         weights = self.recipe.weights
-        problem = SupernetProblem(
-            self.supernet,
-            self.arch,
-            mixture=lambda: self.mixture(moment),
-            hooks=lambda: self.hooks(moment),
-            momenta=lambda: momentum_buffers(self.supernet, self.weights_optimizer),
-            compute=self.compute,
-            inputs=ArchStepInputs(
-                batch,
-                weights_batch,
-                weights.lr if lr is None else lr,
-                weights.momentum,
-                weights.weight_decay if weight_decay is None else weight_decay,
-            ),
-            engine=self.recipe.search.engine,
-            forward=self.forward,
+        inputs = ArchStepInputs(
+            batch,
+            weights_batch,
+            weights.lr if lr is None else lr,
+            weights.momentum,
+            weights.weight_decay if weight_decay is None else weight_decay,
+            position,
         )
+        problem = SupernetProblem(self.passes, inputs, self.weights_optimizer)
         gradient, loss, right = shared_gradient(
             self.recipe.gradient.gradient(problem), problem, self.compute.processes
         )
@@ -207,8 +151,8 @@ class BilevelSearch:
         rows = torch.stack(list(gradient.alpha.values()))
         before = after = self.meter(rows)
         cosines = self.meter.cosines(rows)
-        if self.projector is not None:
-            rows = self.projector(rows, self._stream)
+        if self.projector is not None and self._projector_stream is not None:
+            rows = self.projector(rows, self._projector_stream)
             after = self.meter(rows)
         for parameter, row in zip(self.arch.alpha.values(), rows, strict=True):
             parameter.grad = row.clone()
@@ -219,7 +163,7 @@ class BilevelSearch:
         return before, after, cosines
 
     def weights_step(
-        self, batch: Batch, lr: float, *, weight_decay: float | None = None, moment: SchedulePosition = START
+        self, batch: Batch, lr: float, *, weight_decay: float | None = None, position: SchedulePosition = START
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Updates the weights once; alpha and beta get no gradient.
 
@@ -227,7 +171,7 @@ class BilevelSearch:
             batch: of the weights split.
             lr: learning rate.
             weight_decay: the recipe's unless given.
-            moment: how far the search, or its stage, has come.
+            position: how far the search, or its stage, has come.
 
         Returns:
             loss, accuracy and the gradient's norm before clipping.
@@ -235,14 +179,7 @@ class BilevelSearch:
         for group in self.weights_optimizer.param_groups:
             group["lr"] = lr
             group["weight_decay"] = self.recipe.weights.weight_decay if weight_decay is None else weight_decay
-        with torch.no_grad():
-            mixture = self.mixture(moment)
-            edge_weights = self.arch.edge_weights()
-            mixture = self._perturbed(mixture, edge_weights, batch, moment)
-        with self.compute.autocast():
-            logits = self.forward(
-                batch.x, mixture, edge_weights, self.hooks(moment), engine=self.recipe.search.engine
-            )
+        logits = self.passes.weights_logits(batch, position)
         loss = cross_entropy(logits, batch.y)
         self.weights_optimizer.zero_grad()
         self.compute.backward(loss)
@@ -250,35 +187,6 @@ class BilevelSearch:
         norm = self.compute.clip(self._weights, self.recipe.weights.clip)
         self.weights_optimizer.step()
         return figures[0], figures[1], norm
-
-    def _perturbed(
-        self,
-        mixture: dict[str, Mixture],
-        edge_weights: dict[str, Tensor] | None,
-        batch: Batch,
-        moment: SchedulePosition,
-    ) -> dict[str, Mixture]:
-        """The mixture that the weights learn under; alpha itself stays as it is."""
-        perturbation = self.recipe.perturbation
-        if perturbation is None:
-            return mixture
-
-        def loss(weights: dict[str, Tensor]) -> Tensor:
-            processes, engine = self.compute.processes, self.recipe.search.engine
-            shared = zip(weights, copies(list(weights.values()), processes), strict=True)
-            mixtures = {name: replace(mixture[name], weights=value) for name, value in shared}
-            with evaluation_mode(self.supernet), frozen_weights(self.supernet), self.compute.autocast():
-                logits = self.supernet(batch.x, mixtures, edge_weights, engine=engine)
-                return mean_of(cross_entropy(logits, batch.y), processes)
-
-        found = perturbation.perturb(
-            {name: value.weights for name, value in mixture.items()},
-            {name: self.arch.kept(name) for name in mixture},
-            loss,
-            perturbation.epsilon(moment),
-            self.streams.generator("perturbation"),
-        )
-        return {name: replace(mixture[name], weights=value) for name, value in found.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Supernet, alpha, beta, both optimisers, the weight decay's factor and the loss scaler."""

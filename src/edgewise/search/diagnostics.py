@@ -12,7 +12,7 @@ from edgewise.data import Batch
 from edgewise.methods import hessian_product, largest_eigenvalue
 from edgewise.nn import Engine, Mixture, frozen_statistics
 from edgewise.search.bilevel import BilevelSearch
-from edgewise.search.problem import cross_entropy
+from edgewise.search.losses import cross_entropy
 from edgewise.spaces import Genotype
 from edgewise.spaces.primitives import PrimitiveKind, kind_of
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from edgewise.methods import Projection
 from edgewise.search.bilevel import BilevelSearch
 from edgewise.search.diagnostics import mixture_shares
 from edgewise.search.step import EpochSums, StepReport
@@ -80,7 +81,7 @@ def _conflicts(search: BilevelSearch, sums: EpochSums) -> dict[str, Any] | None:
     return {
         "direction": search.meter.direction,
         "projected": projection is not None,
-        "order": None if projection is None else projection.order,
+        "order": projection.order if isinstance(projection, Projection) else None,
         "groups": groups,
     }
 

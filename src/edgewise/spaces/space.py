@@ -31,6 +31,7 @@ class CellSpace:
         searchable: False for a space whose published cells can be read and trained, but not searched.
         allowed: per cell type, the primitives of each edge, where edges differ; None where each may carry all.
         summary: one line for `edgewise spaces ls`.
+        sources: citation keys of what the space comes from.
     """
 
     name: str
@@ -46,6 +47,7 @@ class CellSpace:
     searchable: bool = True
     allowed: Mapping[str, tuple[tuple[str, ...], ...]] | None = field(default=None, hash=False)
     summary: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def derivable(self) -> tuple[str, ...]:
@@ -138,12 +140,13 @@ NASNET = CellSpace(
     free_concat=True,
     repeats=True,
     summary="NASNet: 2 inputs, 5 blocks of two inputs and two operations, 13 primitives (Zoph et al. 2018)",
+    sources=("nasnet",),
 )
 # Source: Zoph et al. 2018, §3 (the list of operations); thesis, appendix A. A block is a node of two edges.
 
 
 def _robust(name: str, primitives: tuple[str, ...], summary: str) -> CellSpace:
-    return CellSpace(name, DARTS.topology, primitives, summary=summary)
+    return CellSpace(name, DARTS.topology, primitives, summary=summary, sources=("robust-darts",))
 
 
 def _pairs(text: str) -> tuple[tuple[str, ...], ...]:
@@ -181,6 +184,7 @@ S1 = CellSpace(
         ),
     },
     summary="S1 of RobustDARTS: two primitives an edge, each edge its own (Zela et al. 2020)",
+    sources=("robust-darts",),
 )
 S2 = _robust("s2", ("skip_connect", "sep_conv_3x3"), "S2 of RobustDARTS: skip and 3x3 separable convolution")
 S3 = _robust("s3", ("none", "skip_connect", "sep_conv_3x3"), "S3 of RobustDARTS: as S2, and none")
@@ -198,6 +202,7 @@ NB201 = CellSpace(
     output="last",
     skeleton="nb201",
     summary="NAS-Bench-201: 4 nodes, 6 edges, 5 primitives, one cell (Dong and Yang 2020)",
+    sources=("nas-bench-201",),
 )
 
 SPACES: Registry[CellSpace] = Registry("space", hint=" (`edgewise spaces ls`)")

@@ -1,33 +1,21 @@
 """Searches that need no gradient: genotypes are asked for, scores are told."""
 
+# The order of these files is that of the strategies on the command line.
+from edgewise.strategies.random_search import RandomSettings  # isort: skip
+from edgewise.strategies.evolution import EvolutionSettings  # isort: skip
 from edgewise.strategies.controller_settings import NasnetSettings, PolicySettings, ReinforceSettings
-from edgewise.strategies.evolution import Evolution, EvolutionSettings
-from edgewise.strategies.neat import Neat
 from edgewise.strategies.neat_settings import NeatSettings
-from edgewise.strategies.random_search import Random, RandomSettings
-from edgewise.strategies.strategy import Strategy
-from edgewise.strategies.table import (
-    SOURCES,
-    STRATEGIES,
-    StrategySettings,
-    make_strategy,
-    strategy_settings,
-)
+from edgewise.strategies.strategy import STRATEGIES, Strategy, StrategySettings, register_strategy
 
 __all__ = [
-    "SOURCES",
     "STRATEGIES",
-    "Evolution",
     "EvolutionSettings",
     "NasnetSettings",
-    "Neat",
     "NeatSettings",
     "PolicySettings",
-    "Random",
     "RandomSettings",
     "ReinforceSettings",
     "Strategy",
     "StrategySettings",
-    "make_strategy",
-    "strategy_settings",
+    "register_strategy",
 ]

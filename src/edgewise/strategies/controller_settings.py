@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
 from edgewise.config.limits import Times
+from edgewise.spaces import CellSpace
+from edgewise.strategies.strategy import Strategy, StrategySettings, register_strategy
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class PolicySettings:
     batch: Times = 20
 
 
+@register_strategy
 @dataclass(frozen=True)
-class ReinforceSettings:
+class ReinforceSettings(StrategySettings):
     """NASNet's controller, trained by REINFORCE: one step of Adam for each batch of children.
 
     Args:
@@ -43,11 +46,19 @@ class ReinforceSettings:
     """
 
     kind: Literal["reinforce"] = "reinforce"
+    sources: ClassVar[tuple[str, ...]] = ("nasnet",)
     policy: PolicySettings = field(default_factory=PolicySettings)
 
+    def make(self, space: CellSpace, *, seed: int) -> Strategy:
+        """See `StrategySettings.make`."""
+        from edgewise.strategies.controller import Controller  # needs torch
 
+        return Controller(self, space, seed)
+
+
+@register_strategy
 @dataclass(frozen=True)
-class NasnetSettings:
+class NasnetSettings(StrategySettings):
     """NASNet's controller, trained by proximal policy optimisation.
 
     Args:
@@ -61,6 +72,13 @@ class NasnetSettings:
     """
 
     kind: Literal["nasnet"] = "nasnet"
+    sources: ClassVar[tuple[str, ...]] = ("nasnet",)
     policy: PolicySettings = field(default_factory=PolicySettings)
     clip: Annotated[float, Gt(0), Lt(1)] = 0.2
     passes: Times = 10
+
+    def make(self, space: CellSpace, *, seed: int) -> Strategy:
+        """See `StrategySettings.make`."""
+        from edgewise.strategies.controller import Controller  # needs torch
+
+        return Controller(self, space, seed)

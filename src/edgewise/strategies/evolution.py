@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from edgewise.config.limits import Times
 from edgewise.errors import ConfigError
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import choices_of, genotype_of, neighbour, random_choices
-from edgewise.strategies.strategy import Asked, load_stream, own_stream, stream_state
+from edgewise.strategies.strategy import (
+    Asked,
+    Strategy,
+    StrategySettings,
+    load_stream,
+    own_stream,
+    register_strategy,
+    stream_state,
+)
 
 Choices = tuple[int, ...]
 
 
+@register_strategy
 @dataclass(frozen=True)
-class EvolutionSettings:
+class EvolutionSettings(StrategySettings):
     """The population is filled at random; then the best of a sample is mutated, and the oldest member dies.
 
     Args:
@@ -33,6 +42,7 @@ class EvolutionSettings:
     """
 
     kind: Literal["evolution"] = "evolution"
+    sources: ClassVar[tuple[str, ...]] = ("amoebanet",)
     population: Times = 100
     sample: Times = 25
     batch: Times = 1
@@ -42,6 +52,10 @@ class EvolutionSettings:
             raise ConfigError(
                 f"a sample of {self.sample} can't be drawn from a population of {self.population}: lower sample"
             )
+
+    def make(self, space: CellSpace, *, seed: int) -> Strategy:
+        """See `StrategySettings.make`."""
+        return Evolution(self, space, seed)
 
 
 class Evolution:

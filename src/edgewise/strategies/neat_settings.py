@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
 from edgewise.config.limits import MOST_TIMES, Times, TimesOrNone
+from edgewise.spaces import CellSpace
+from edgewise.strategies.strategy import Strategy, StrategySettings, register_strategy
 
 Probability = Annotated[float, Ge(0), Le(1)]
 NotNegative = Annotated[float, Ge(0)]
 
 
+@register_strategy
 @dataclass(frozen=True)
-class NeatSettings:
+class NeatSettings(StrategySettings):
     """NeuroEvolution of Augmenting Topologies on cells: a gene is an edge with a primitive.
 
     Args:
@@ -50,6 +53,7 @@ class NeatSettings:
     """
 
     kind: Literal["neat"] = "neat"
+    sources: ClassVar[tuple[str, ...]] = ("neat",)
     population: Annotated[int, Ge(2), Le(MOST_TIMES)] = 150
     excess: NotNegative = 1.0
     disjoint: NotNegative = 1.0
@@ -68,3 +72,9 @@ class NeatSettings:
     toggle: Probability = 0.1
     retries: TimesOrNone = 10
     start: Literal["random", "minimal"] = "random"
+
+    def make(self, space: CellSpace, *, seed: int) -> Strategy:
+        """See `StrategySettings.make`."""
+        from edgewise.strategies.neat import Neat
+
+        return Neat(self, space, seed)

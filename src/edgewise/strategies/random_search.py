@@ -8,11 +8,20 @@ from typing import Any, Literal
 from edgewise.config.limits import Times
 from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import genotype_of, random_choices
-from edgewise.strategies.strategy import Asked, load_stream, own_stream, stream_state
+from edgewise.strategies.strategy import (
+    Asked,
+    Strategy,
+    StrategySettings,
+    load_stream,
+    own_stream,
+    register_strategy,
+    stream_state,
+)
 
 
+@register_strategy
 @dataclass(frozen=True)
-class RandomSettings:
+class RandomSettings(StrategySettings):
     """Genotypes are drawn uniformly, with replacement.
 
     Args:
@@ -24,6 +33,10 @@ class RandomSettings:
 
     kind: Literal["random"] = "random"
     batch: Times = 20
+
+    def make(self, space: CellSpace, *, seed: int) -> Strategy:
+        """See `StrategySettings.make`."""
+        return Random(self, space, seed)
 
 
 class Random:

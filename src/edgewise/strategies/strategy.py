@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
+from edgewise.config.schema import PartFamily, own_kind
 from edgewise.errors import ConfigError, NonFiniteError
+from edgewise.registry import Registry
 from edgewise.runtime.random import Streams
 from edgewise.spaces import CellSpace, Genotype
+
+S = TypeVar("S", bound="type[StrategySettings]")
 
 
 class Strategy(Protocol):
@@ -45,6 +49,46 @@ class Strategy(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores `state_dict`."""
         ...
+
+
+class StrategySettings(PartFamily):
+    """The constants of a strategy, and which one it is: a frozen dataclass with a `kind` of its own."""
+
+    kind: Any
+    """Its name on the command line."""
+    sources: ClassVar[tuple[str, ...]] = ()
+    """Citation keys of what it comes from."""
+
+    def make(self, space: CellSpace, *, seed: int) -> Strategy:
+        """The strategy at its beginning.
+
+        Args:
+            space: what is searched.
+            seed: the run's seed.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def registered(cls) -> tuple[type, ...]:
+        """The settings of all strategies."""
+        return tuple(STRATEGIES.values())
+
+
+STRATEGIES: Registry[type[StrategySettings]] = Registry("strategy")
+"""The settings of every strategy by its name: the command line, the docs and the tests read it."""
+
+
+def register_strategy(settings: S) -> S:
+    """Adds a strategy; returns its settings, so that it decorates the class.
+
+    Args:
+        settings: a frozen dataclass with a field `kind: Literal["..."] = "..."`, every field with a default.
+
+    Raises:
+        ConfigError: it is no such class, or the name is taken.
+    """
+    STRATEGIES.register(own_kind(settings, StrategySettings), settings)
+    return settings
 
 
 class Asked:
