@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
+from edgewise.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Citation:
@@ -43,3 +45,21 @@ def read_citations(text: str) -> dict[str, Citation]:
 
 CITATIONS: dict[str, Citation] = read_citations(files("edgewise").joinpath("citations.bib").read_text("utf-8"))
 """Every citation by its name."""
+
+
+def register_citations(text: str) -> None:
+    """Adds citations that parts, spaces and the like from outside name.
+
+    Args:
+        text: of a .bib file, see `read_citations`.
+
+    Raises:
+        ConfigError: an entry has no name, or a name has another entry already.
+    """
+    try:
+        found = read_citations(text)
+    except ValueError as error:
+        raise ConfigError(f"citations: {error}") from error
+    for key, citation in found.items():
+        if CITATIONS.setdefault(key, citation) != citation:
+            raise ConfigError(f"citations: there is an entry {key!r} already: choose another name")

@@ -1,8 +1,8 @@
 """Packages that add recipes, parts, spaces, strategies, scores and the like to edgewise's tables.
 
 A plug-in is a module that registers things while it is imported: a file that the user names (`--plugin FILE.py`),
-a module (`--plugin NAME`), or an entry point of the group `edgewise` of an installed package. Nothing that stands in
-a run folder ever loads one: a run folder says which plug-ins it needs, and the user gives them.
+a module (`--plugin NAME`), or an entry point of the group `edgewise` of an installed package. Nothing that stands
+in a run folder ever loads one: a run folder says which plug-ins it needs, and the user gives them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -80,7 +83,7 @@ def load_installed() -> tuple[Plugin, ...]:
     Raises:
         ConfigError: one of them fails; says which package it is.
     """
-    for entry in metadata.entry_points(group=GROUP):
+    for entry in _entry_points():
         if entry.value not in _loaded:
             plugin = _load(entry.load, f"{entry.name} = {entry.value}")
             package = entry.dist
@@ -90,6 +93,11 @@ def load_installed() -> tuple[Plugin, ...]:
         if key:
             load_plugin(key)
     return loaded_plugins()
+
+
+@cache
+def _entry_points() -> tuple[metadata.EntryPoint, ...]:
+    return tuple(sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name))
 
 
 def _load(load: Any, given: str) -> Plugin:
@@ -171,8 +179,18 @@ def require_plugins(noted: Any, where: str) -> None:
         noted: what `plugins_of` gave when the run began.
         where: the run folder.
     """
-    there = {plugin.name for plugin in loaded_plugins()}
-    missing = [one for one in noted if isinstance(one, Mapping) and one.get("name") not in there]
+    notes = [one for one in noted if isinstance(one, Mapping)] if isinstance(noted, list) else []
+    if not notes:
+        return
+    there = {_plain(plugin.name): plugin for plugin in load_installed()}
+    missing = [one for one in notes if _plain(one.get("name")) not in there]
+    for one in notes:
+        loaded = there.get(_plain(one.get("name")))
+        if loaded is not None and loaded.version != one.get("version"):
+            _say_once(
+                f"note: {where} began with version {one.get('version')} of plug-in {loaded.name}, and version "
+                f"{loaded.version} is loaded: numbers may differ"
+            )
     if missing:
         one = missing[0]
         way = f"install {one.get('name')} {one.get('version')}"
@@ -183,3 +201,27 @@ def require_plugins(noted: Any, where: str) -> None:
             f"{where} needs the plug-in {one.get('name')}, version {one.get('version')}{others}, which is not "
             f"loaded: {way}"
         )
+
+
+def _plain(name: object) -> str:
+    """A name by which a package and its module are the same."""
+    return str(name).lower().replace("-", "_")
+
+
+@cache
+def _say_once(text: str) -> None:
+    logging.getLogger(__name__).warning(text)
+
+
+def require_plugins_of(folder: Path) -> None:
+    """As `require_plugins`, for what a folder's run.json notes; a folder without one needs none.
+
+    Args:
+        folder: perhaps a run folder.
+    """
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return
+    if isinstance(run, dict):
+        require_plugins(run.get("plugins", ()), str(folder))

@@ -1,4 +1,4 @@
-"""Commands that only look: recipes, spaces, check."""
+"""Commands that only look: recipes, spaces, plug-ins, check."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ CITE_EXAMPLES = """Examples:
 `edgewise cite r-darts-ada --set space=s1`
 """
 SPACES_EXAMPLES = "Example: `edgewise spaces ls`"
+PLUGINS_EXAMPLES = """Examples:
+
+`edgewise plugins`
+
+`edgewise plugins --plugin my_part.py`
+"""
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="A recipe.")]
 
@@ -97,6 +103,24 @@ def list_spaces() -> None:
     for name, space in SPACES.items():
         size = f"; {space.cells():,} cells of a type" if space.searchable else ""
         typer.echo(f"{name:<{width}}  {space.summary}{size}")
+
+
+def list_plugins() -> None:
+    """List the plug-ins that are loaded with what they add, and every table that a plug-in can add to."""
+    import edgewise.pipeline  # noqa: F401
+    from edgewise.plugins import loaded_plugins
+    from edgewise.registry import Registry
+
+    for plugin in loaded_plugins():
+        adds = ", ".join(f"{kind} {name}" for kind, name in plugin.adds) or "nothing"
+        way = plugin.given if plugin.given == "installed" else f"--plugin {plugin.given}"
+        typer.echo(_wrapped(f"{plugin.name} {plugin.version} ({way}) adds {adds}", "", "    "))
+    if not loaded_plugins():
+        typer.echo("No plug-in is loaded: give one by --plugin FILE.py, or install one.")
+    typer.echo("\nTables:")
+    width = max(len(table.kind) for table in Registry.tables)
+    for table in Registry.tables:
+        typer.echo(_wrapped(", ".join(table), f"{table.kind:<{width}}  ", " " * (width + 2)))
 
 
 def check(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from edgewise.cli import benchmark, examples, explore, lists, runs, saved, sizes, study
 from edgewise.cli.options import SpacesInHelp
 from edgewise.errors import ConfigError, EdgewiseError
+from edgewise.plugins import load_installed, load_plugin
 from edgewise.runtime.interrupt import Interrupted, listen_early
 from edgewise.runtime.launcher import fell_apart, launched
 from edgewise.text import printable
@@ -23,8 +25,29 @@ EPILOG = (
     "and writes a report, in minutes on a CPU."
 )
 
+
+class _PluginsAnywhere(TyperGroup):
+    """Takes `--plugin` before and behind the name of a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Moves the option with its value to the front."""
+        front, rest = [], list(args)
+        end = rest.index("--") if "--" in rest else len(rest)
+        i = 0
+        while i < end:
+            count = 2 if rest[i] == "--plugin" else int(rest[i].startswith("--plugin="))
+            if count:
+                front += rest[i : i + count]
+                del rest[i : i + count]
+                end -= count
+            else:
+                i += 1
+        return super().parse_args(ctx, front + rest)
+
+
 app = typer.Typer(
     name="edgewise",
+    cls=_PluginsAnywhere,
     help="Finds small convolutional networks for labelled images by differentiable architecture search.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -51,6 +74,7 @@ app.command("fit", epilog=sizes.FIT_EXAMPLES)(sizes.fit)
 app.command("explore", epilog=explore.EXPLORE_EXAMPLES)(explore.explore)
 app.command("benchmark", epilog=benchmark.BENCHMARK_EXAMPLES)(benchmark.benchmark)
 app.command("check", epilog=lists.CHECK_EXAMPLES)(lists.check)
+app.command("plugins", epilog=lists.PLUGINS_EXAMPLES)(lists.list_plugins)
 app.command("cite", epilog=lists.CITE_EXAMPLES)(lists.cite_recipe)
 recipes.command("ls", epilog=lists.LS_EXAMPLES)(lists.list_recipes)
 recipes.command("show", epilog=lists.SHOW_EXAMPLES)(lists.show_recipe)
@@ -78,11 +102,23 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def common(
     ctx: typer.Context,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plugin",
+            metavar="FILE.py|MODULE",
+            help="Load a plug-in that adds recipes, parts, spaces, strategies or scores; may stand behind the "
+            "command too, and be repeated. Installed plug-ins need no option.",
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     """Finds small convolutional networks for labelled images by differentiable architecture search."""
+    for one in plugin or ():
+        load_plugin(one)
+    load_installed()
     world = launched()[1]
     if world > 1 and ctx.invoked_subcommand not in TOGETHER:
         raise ConfigError(

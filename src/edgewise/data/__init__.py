@@ -6,9 +6,11 @@ from edgewise.data.images import Images, SealedImages, Splits
 from edgewise.data.load import load
 from edgewise.data.normalisation import Normalisation
 from edgewise.data.settings import AugmentSettings, DataSettings
-from edgewise.data.sources import absolute_path, as_text
+from edgewise.data.source import Part, Source
+from edgewise.data.sources import SOURCES, absolute_path, as_text
 
 __all__ = [
+    "SOURCES",
     "Augment",
     "AugmentSettings",
     "Batch",
@@ -16,7 +18,9 @@ __all__ = [
     "DataSettings",
     "Images",
     "Normalisation",
+    "Part",
     "SealedImages",
+    "Source",
     "Splits",
     "absolute_path",
     "as_text",

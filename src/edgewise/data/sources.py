@@ -6,6 +6,7 @@ import difflib
 import glob
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -16,11 +17,20 @@ from edgewise.data.parquet import parquet_source
 from edgewise.data.settings import DataSettings
 from edgewise.data.source import Source
 from edgewise.errors import DataError
+from edgewise.registry import Registry
 from edgewise.text import readable
 
 _HUB_NAME = re.compile(r"^\w[\w.-]*/\w[\w.-]*(:[\w.-]+)?$")
 _URI = "file://"
-_KNOWN = ("digits", *SHORT_NAMES)
+
+SOURCES: Registry[Callable[[DataSettings], Source]] = Registry("source")
+"""What opens `data.source` where that is the name of a source, or `NAME:REST`."""
+
+SOURCES.register("digits", lambda settings: digits_source())
+
+
+def _opener(source: str) -> Callable[[DataSettings], Source] | None:
+    return SOURCES.get(source.partition(":")[0])
 
 
 def absolute_path(source: str) -> str | None:
@@ -29,7 +39,7 @@ def absolute_path(source: str) -> str | None:
     Args:
         source: what stands in `data.source`.
     """
-    if source == "digits":
+    if _opener(source) is not None:
         return None
     path = path_of(source)
     there = path.exists() or (glob.has_magic(source) and any(glob.iglob(str(path), recursive=True)))
@@ -59,8 +69,9 @@ def open_source(settings: DataSettings) -> Source:
         DataError: it is nothing, or nothing that holds labelled images.
     """
     name = settings.source
-    if name == "digits":
-        return digits_source()
+    opener = _opener(name)
+    if opener is not None:
+        return opener(settings)
     path = path_of(name)
     if path.is_dir():
         files = [*path.glob("*.parquet"), *path.glob("*/*.parquet")]
@@ -88,14 +99,15 @@ def _parquet(path: Path) -> Path:
 
 def _nothing_there(name: str, path: Path) -> str:
     """The message for a path that does not exist, with the nearest one that does."""
+    known = (*SOURCES, *SHORT_NAMES)
     missing = path
     while not missing.parent.exists():
         missing = missing.parent
     siblings = [child.name for child in missing.parent.iterdir()] if missing.parent.is_dir() else []
     near = [str(missing.parent / one) for one in difflib.get_close_matches(missing.name, siblings, n=1)]
-    near = difflib.get_close_matches(name, _KNOWN, n=1) or near
+    near = difflib.get_close_matches(name, known, n=1) or near
     hint = f"; did you mean {near[0]}?" if near else ""
     return (
         f"there is no folder or file {name!r} (looked in {missing.parent.absolute()}){hint} Expected a path, one "
-        f"of {', '.join(_KNOWN)}, or owner/name on the Hugging Face hub"
+        f"of {', '.join(known)}, or owner/name on the Hugging Face hub"
     )

@@ -17,6 +17,7 @@ from edgewise.errors import EdgewiseError, RunError
 from edgewise.export.classifier import Classifier
 from edgewise.export.facts import NetworkFacts, for_inference, from_metadata, to_metadata
 from edgewise.export.weights import empty_network, fill, inference_weights, misfits
+from edgewise.plugins import require_plugins_of
 from edgewise.runs import folder as files
 from edgewise.runs.atomic import write_bytes
 from edgewise.spaces.genotype import Genotype
@@ -52,6 +53,7 @@ def load_network(where: Path | str) -> Classifier:
     where = Path(where)
     in_folder = where.is_dir()
     path = where / files.NETWORK if in_folder else where
+    require_plugins_of(path.parent)
     if not path.is_file():
         raise RunError(_missing(where, in_folder=in_folder))
     facts, weights = _read(path)

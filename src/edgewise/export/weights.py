@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from edgewise.errors import ExportError
 from edgewise.export.facts import NetworkFacts
-from edgewise.nn.build import AnyNetwork, build_design
-from edgewise.nn.network import NetworkSpec
+from edgewise.nn.build import build_design
+from edgewise.nn.network import AnyNetwork, NetworkSpec
 
 _SHOWN = 3
 AUXILIARY = "auxiliary."

@@ -18,6 +18,7 @@ from edgewise.methods.schedule import SchedulePosition
 from edgewise.methods.settings import ArchSettings, SearchSettings, TrainSettings, WeightsSettings
 from edgewise.methods.skips import OperationNoise, SearchDropPath, SkipDropout, WeightDecayRamp
 from edgewise.methods.stages import Stages
+from edgewise.nn import SKELETONS
 from edgewise.spaces.space import SPACES
 
 P = TypeVar("P")
@@ -180,7 +181,8 @@ def _size_faults(recipe: Recipe) -> list[str]:
             "train.channels to 2 or more"
         )
     space, auxiliary = SPACES.get(recipe.space), recipe.train.auxiliary
-    if space is not None and space.skeleton == "nb201" and auxiliary > 0:
+    skeleton = None if space is None else SKELETONS.get(space.skeleton)
+    if skeleton is not None and not skeleton.auxiliary and auxiliary > 0:
         faults.append(
             f"train.auxiliary = {auxiliary}: networks of space {recipe.space} have no auxiliary head, as there is "
             "no reduction cell to carry it: set train.auxiliary=0"

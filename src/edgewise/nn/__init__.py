@@ -2,7 +2,7 @@
 
 from edgewise.nn.activation_checkpointing import Memory
 from edgewise.nn.auxiliary import AuxiliaryHead
-from edgewise.nn.build import AnyNetwork, AnySupernet, build_network, build_supernet
+from edgewise.nn.build import SKELETONS, Skeleton, build_network, build_supernet
 from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
 from edgewise.nn.derived_on_kernels import AveragePool, PointwiseConv, SeparableConv, use_engine
@@ -16,19 +16,20 @@ from edgewise.nn.inverted_residual import InvertedResidualNetwork
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge, channel_shuffle
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.nb201 import NB201Network, NB201Supernet, ReductionBlock, stage_lengths
-from edgewise.nn.network import Network, NetworkSpec
-from edgewise.nn.operations import OPERATIONS, operation
+from edgewise.nn.network import AnyNetwork, Network, NetworkSpec
+from edgewise.nn.operations import OPERATIONS, operation, register_operation
 from edgewise.nn.residual import ResidualNetwork, residual_network_of_size
 from edgewise.nn.resnet8 import ResNet8
 from edgewise.nn.statistics import evaluation_mode, frozen_statistics, frozen_weights
 from edgewise.nn.stems import Stem, StemName, choose_stem
-from edgewise.nn.supernet import SearchCell, Supernet, SupernetSpec
+from edgewise.nn.supernet import AnySupernet, SearchCell, Supernet, SupernetSpec
 from edgewise.nn.synchronised import SynchronisedBatchNorm2d, copies, mean_of, spread, synchronise
 
 __all__ = [
     "HAND_MADE",
     "NO_HOOKS",
     "OPERATIONS",
+    "SKELETONS",
     "AnyNetwork",
     "AnySupernet",
     "AuxiliaryHead",
@@ -63,6 +64,7 @@ __all__ = [
     "ResidualNetwork",
     "SearchCell",
     "SeparableConv",
+    "Skeleton",
     "Stem",
     "StemName",
     "Supernet",
@@ -83,6 +85,7 @@ __all__ = [
     "measure_figures",
     "operation",
     "reduction_layers",
+    "register_operation",
     "residual_network_of_size",
     "spread",
     "stage_lengths",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -11,19 +11,38 @@ from edgewise.errors import ConfigError
 from edgewise.nn.edges import Kept
 from edgewise.nn.hand_made import hand_made
 from edgewise.nn.nb201 import NB201Network, NB201Supernet
-from edgewise.nn.network import Network, NetworkSpec
-from edgewise.nn.supernet import Supernet, SupernetSpec
+from edgewise.nn.network import AnyNetwork, Network, NetworkSpec
+from edgewise.nn.supernet import AnySupernet, Supernet, SupernetSpec
+from edgewise.registry import Registry
 from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.space import CellSpace, space
 from edgewise.spaces.validation import validate
 
-AnyNetwork = Network | NB201Network
-AnySupernet = Supernet | NB201Supernet
-
-NETWORKS: dict[str, type[AnyNetwork]] = {"darts": Network, "nb201": NB201Network}
 STAGES = 3
 """Of a hand-made network."""
-SUPERNETS: dict[str, type[AnySupernet]] = {"darts": Supernet, "nb201": NB201Supernet}
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The network around the cells of a space.
+
+    Args:
+        network: makes a network from a genotype and a `NetworkSpec`.
+        supernet: makes the supernet from a space, a `SupernetSpec` and what is kept; None where nothing is
+            searched.
+        auxiliary: whether its networks can have an auxiliary head.
+    """
+
+    network: Callable[[Genotype, NetworkSpec], AnyNetwork]
+    supernet: Callable[[CellSpace, SupernetSpec, Mapping[str, Kept] | None], AnySupernet] | None
+    auxiliary: bool = False
+
+
+SKELETONS: Registry[Skeleton] = Registry("skeleton")
+"""Every skeleton by the name that spaces give."""
+
+SKELETONS.register("darts", Skeleton(Network, Supernet, auxiliary=True))
+SKELETONS.register("nb201", Skeleton(NB201Network, NB201Supernet))
 
 
 def build_network(genotype: Genotype, spec: NetworkSpec) -> AnyNetwork:
@@ -37,7 +56,7 @@ def build_network(genotype: Genotype, spec: NetworkSpec) -> AnyNetwork:
         GenotypeError: the genotype does not fit its space.
         ConfigError: the skeleton has no auxiliary head, and the spec asks for one.
     """
-    return NETWORKS[space(validate(genotype).space).skeleton](genotype, spec)
+    return SKELETONS.find(space(validate(genotype).space).skeleton).network(genotype, spec)
 
 
 def build_design(design: Genotype | str, spec: NetworkSpec) -> nn.Module:
@@ -81,6 +100,7 @@ def build_supernet(space: CellSpace, spec: SupernetSpec, kept: Mapping[str, Kept
     Raises:
         ConfigError: the space can't be searched.
     """
-    if not space.searchable:
+    skeleton = SKELETONS.find(space.skeleton)
+    if not space.searchable or skeleton.supernet is None:
         raise ConfigError(f"space {space.name} has no supernet: choose another (`edgewise spaces ls`)")
-    return SUPERNETS[space.skeleton](space, spec, kept)
+    return skeleton.supernet(space, spec, kept)

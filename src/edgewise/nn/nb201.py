@@ -17,10 +17,10 @@ from edgewise.nn.grouped import GroupedCell
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
-from edgewise.nn.network import NetworkSpec
+from edgewise.nn.network import AnyNetwork, NetworkSpec
 from edgewise.nn.operations import operation, relu_conv_norm
 from edgewise.nn.stems import Stem
-from edgewise.nn.supernet import SupernetSpec
+from edgewise.nn.supernet import AnySupernet, SupernetSpec
 from edgewise.spaces.genotype import Cell, Genotype
 from edgewise.spaces.space import CellSpace
 from edgewise.spaces.validation import validate
@@ -91,7 +91,7 @@ class StagedCell(nn.Module):
         return sum_nodes([x], self.cell, self.operations, drop_path)[self.cell.concat[0]]
 
 
-class NB201Network(nn.Module):
+class NB201Network(AnyNetwork):
     """A discrete network of NAS-Bench-201: stem to C channels, stages of cells, residual blocks between.
 
     `spec.layers` counts the cells alone; they are spread over the three stages as equally as can be, and the first
@@ -177,7 +177,7 @@ class StagedSearchCell(nn.Module):
         return states[self.space.concat[0]]
 
 
-class NB201Supernet(nn.Module):
+class NB201Supernet(AnySupernet):
     """The continuous network that holds every network of NAS-Bench-201. It owns no architecture parameters.
 
     `spec.layers` counts the cells, as in `NB201Network`.

@@ -45,7 +45,23 @@ class NetworkSpec:
             raise ConfigError(f"channels is {self.channels}: a factorised reduction needs at least 2")
 
 
-class Network(nn.Module):
+class AnyNetwork(nn.Module):
+    """A network that is built from a genotype, in the skeleton of the genotype's space: `(genotype, spec)`."""
+
+    genotype: Genotype
+    spec: NetworkSpec
+
+    def training_forward(self, x: Tensor, drop_path: DropPath | None) -> tuple[Tensor, Tensor | None]:
+        """Maps images [B, in_channels, H, W] to logits and, where there is an auxiliary head, its logits.
+
+        Args:
+            x: the images.
+            drop_path: applied to every edge that is no identity, or None.
+        """
+        raise NotImplementedError
+
+
+class Network(AnyNetwork):
     """A discrete network built from a genotype of normal and reduction cells.
 
     Args:

@@ -10,6 +10,8 @@ from edgewise.errors import GenotypeError
 from edgewise.nn.derived_on_kernels import AveragePool, PointwiseConv, SeparableConv
 from edgewise.nn.factorized import FactorizedReduction, Pointwise
 from edgewise.nn.noise import Noise
+from edgewise.registry import Registry
+from edgewise.spaces.primitives import PRIMITIVES, Primitive, PrimitiveKind
 
 
 class Zero(nn.Module):
@@ -135,7 +137,10 @@ def plain_conv(channels: int, kernel: int, stride: int, *, affine: bool) -> nn.S
     return relu_conv_norm(channels, channels, kernel, stride=stride, affine=affine)
 
 
-OPERATIONS: dict[str, Builder] = {
+OPERATIONS: Registry[Builder] = Registry("operation")
+"""What makes the module of each primitive: from channels, stride and whether batch norms are affine."""
+
+for _name, _build in {
     "none": lambda channels, stride, affine: Zero(stride),
     "max_pool_3x3": _max_pool(3),
     "max_pool_5x5": _max_pool(5),
@@ -155,7 +160,24 @@ OPERATIONS: dict[str, Builder] = {
     "conv_3x3": _of_kernel(plain_conv, 3),
     "nor_conv_1x1": _of_kernel(benchmark_conv, 1),
     "nor_conv_3x3": _of_kernel(benchmark_conv, 3),
-}
+}.items():
+    OPERATIONS.register(_name, _build)
+
+
+def register_operation(name: str, kind: PrimitiveKind, build: Builder) -> None:
+    """Adds a primitive that spaces can name.
+
+    Args:
+        name: as genotypes spell it.
+        kind: what it counts as in diagnostics, derivations and pictures.
+        build: from channels, stride (1 or 2) and whether batch norms have a scale and a shift to a module that
+            maps [B, C, H, W] to [B, C, ceil(H / stride), ceil(W / stride)].
+
+    Raises:
+        ConfigError: the name is taken.
+    """
+    PRIMITIVES.register(name, Primitive(name, kind))
+    OPERATIONS.register(name, build)
 
 
 def operation(primitive: str, channels: int, *, stride: int, affine: bool) -> nn.Module:

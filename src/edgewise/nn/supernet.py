@@ -144,7 +144,20 @@ class SearchCell(nn.Module):
         return torch.cat([states[node] for node in self.space.concat], dim=1)
 
 
-class Supernet(nn.Module):
+class AnySupernet(nn.Module):
+    """A network that holds every network of a space: `(space, spec, kept)`; it owns no architecture parameters.
+
+    Its `forward` is called as `Supernet.forward` is.
+    """
+
+    space: CellSpace
+    spec: SupernetSpec
+
+    def prepare(self) -> None:
+        """Does beforehand what torch.compile could not look through in the first pass."""
+
+
+class Supernet(AnySupernet):
     """The continuous network that holds every network of a space of normal and reduction cells.
 
     It owns no architecture parameters.

@@ -19,6 +19,7 @@ from edgewise.methods import TrainSettings
 from edgewise.pipeline.budgets import stated_budget, with_budget
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.scores import Score, read_score
+from edgewise.plugins import load_installed
 from edgewise.spaces import space
 from edgewise.strategies import STRATEGIES, EvolutionSettings, StrategySettings
 
@@ -98,6 +99,7 @@ def resolve_explore(
     Raises:
         ConfigError: anything is unknown or malformed; every fault is named.
     """
+    load_installed()
     preset = preset or "tiny"
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")

@@ -21,6 +21,7 @@ from edgewise.nn import HAND_MADE
 from edgewise.pipeline.budgets import names_of, stated_budget, with_budget
 from edgewise.pipeline.candidates import CandidateSettings
 from edgewise.pipeline.presets import LEAST_OF_AN_OPERATION, OPTIONAL, PRESETS
+from edgewise.plugins import load_installed
 from edgewise.selection import Halving
 
 Baseline = Literal["searched", "random", "random-search", "hand", "inverted", "resnet8"]
@@ -101,7 +102,7 @@ class Settings(Recipe):
 
 
 def resolve(
-    name_or_file: str,
+    name_or_file: str | Recipe,
     *,
     preset: str | None = None,
     data: str | None = None,
@@ -111,8 +112,8 @@ def resolve(
     """Makes settings from a recipe, a preset of sizes, a data source, a budget and single settings, in this order.
 
     Args:
-        name_or_file: a recipe's name, or a TOML file. A file may start from a recipe: `base = "pc-darts"`.
-        preset: "tiny", "small" or "paper"; None is "tiny" for a named recipe, and nothing for a file.
+        name_or_file: a recipe, its name, or a TOML file. A file may start from a recipe: `base = "pc-darts"`.
+        preset: "tiny", "small" or "paper"; None is "tiny" for a recipe, and nothing for a file.
         data: `data.source`.
         budget: what a network may need; several for a network each.
         sets: texts like "arch.lr=0.001".
@@ -120,6 +121,9 @@ def resolve(
     Raises:
         ConfigError: anything is unknown, malformed or can't be combined; every fault is named.
     """
+    load_installed()
+    if isinstance(name_or_file, Recipe):
+        return _built(_table_of(name_or_file), preset or "tiny", data, budget, sets)
     is_file = name_or_file.endswith(".toml") or Path(name_or_file).is_file()
     given: list[str] = []
     if is_file:
@@ -129,6 +133,17 @@ def resolve(
     else:
         table = _table_of(recipe(name_or_file))
         preset = preset or "tiny"
+    return _built(table, preset, data, budget, sets, given)
+
+
+def _built(
+    table: dict[str, Any],
+    preset: str | None,
+    data: str | None,
+    budget: Budget | Sequence[Budget] | None,
+    sets: Sequence[str],
+    given: Sequence[str] = (),
+) -> Settings:
     if preset is not None:
         table = _with_preset(table, preset)
     if data is not None:
@@ -137,7 +152,7 @@ def resolve(
         table = merge(table, {"budget": stated_budget(budget)})
     elif budget is not None:
         table = merge(table, {"budgets": [stated_budget(one) for one in budget]})
-    given += [text.partition("=")[0].strip() for text in sets]
+    given = [*given, *(text.partition("=")[0].strip() for text in sets)]
     return build(Settings, with_budget(apply_sets(table, Settings, sets), given=given))
 
 

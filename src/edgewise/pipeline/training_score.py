@@ -8,21 +8,23 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import torch
 
+from edgewise.budget import Budget
 from edgewise.config.limits import MOST_EPOCHS
-from edgewise.data import Augment, Splits, load
+from edgewise.data import Augment, AugmentSettings, DataSettings, Splits, load
 from edgewise.errors import ConfigError, NonFiniteError, RunError
-from edgewise.methods import Recipe
+from edgewise.methods import Recipe, TrainSettings
 from edgewise.nn import choose_stem
 from edgewise.pipeline.networks import build_candidate
 from edgewise.pipeline.scores import Score, ScoredSearch, ScoringPlace, Stop, Stopped, register_score
 from edgewise.pipeline.sized import shares_of
 from edgewise.pipeline.sizing import Sizing
 from edgewise.pipeline.speed_advice import wants_kernels
+from edgewise.plugins import load_installed
 from edgewise.runtime.compute import Compute
 from edgewise.spaces import Genotype
 from edgewise.train import TrainTask, evaluate
@@ -216,7 +218,7 @@ class TrainScorer:
     def _workers_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
             place = replace(self._place, workers=1, stop=_never)
-            arguments = (self._settings, self._epochs, place, self._event)
+            arguments = (WorkerSettings.of(self._settings), self._epochs, place, self._event)
             self._pool = ProcessPoolExecutor(
                 self._workers, self._context, initializer=_begin_worker, initargs=arguments
             )
@@ -246,13 +248,34 @@ _worker: dict[str, Any] = {}
 """What a worker process keeps between two trainings; empty in the main process."""
 
 
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker process needs of a search: a `ScoredSearch` of edgewise's own classes alone.
+
+    A plug-in's classes could not be sent to a process that has not loaded the plug-in yet.
+    """
+
+    space: str
+    arch_fraction: float
+    data: DataSettings
+    train: TrainSettings
+    train_augment: AugmentSettings
+    budget: Budget
+
+    @staticmethod
+    def of(search: ScoredSearch) -> WorkerSettings:
+        """The same settings."""
+        return WorkerSettings(**{each.name: getattr(search, each.name) for each in fields(WorkerSettings)})
+
+
 def _never() -> bool:
     return False
 
 
-def _begin_worker(settings: ScoredSearch, epochs: int, place: ScoringPlace, event: Any) -> None:
+def _begin_worker(settings: WorkerSettings, epochs: int, place: ScoringPlace, event: Any) -> None:
     # The main process hears Ctrl-C and says so through the event.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    load_installed()
     splits = load(settings.data, seed=place.seed, arch_fraction=settings.arch_fraction)
     _worker.update(trainer=Trainer(settings, epochs, place, splits), stop=event.is_set)
 

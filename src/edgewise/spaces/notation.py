@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from edgewise.errors import GenotypeError
+from edgewise.plugins import require_plugins_of
 from edgewise.spaces import darts_text, found_text, nb201
 from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.published import PUBLISHED
@@ -29,6 +30,7 @@ def read_genotype(given: Genotype | Path | str) -> Genotype:
 
     Raises:
         GenotypeError: it is none of them, or not valid.
+        RunError: it lies in a run folder that needs a plug-in which is not loaded.
     """
     if isinstance(given, Genotype):
         return given
@@ -37,6 +39,7 @@ def read_genotype(given: Genotype | Path | str) -> Genotype:
         return genotype_from_text(text, where=_GIVEN)
     path, name = _file_of(text)
     if path is not None:
+        require_plugins_of(path.parent)
         return genotype_from_file(path, name)
     if text in PUBLISHED:
         return PUBLISHED[text]

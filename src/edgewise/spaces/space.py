@@ -26,8 +26,8 @@ class CellSpace:
         repeats: whether a node may hear the same source twice.
         derives_none: whether a derived cell may carry `none`.
         output: "concat" of all inner nodes, or the "last" node alone.
-        skeleton: the network around the cells: "darts" (normal and reduction cells) or "nb201" (three stages of
-            one cell, residual blocks between).
+        skeleton: the network around the cells: "darts" (normal and reduction cells), "nb201" (three stages of one
+            cell, residual blocks between), or another name of `edgewise.nn.SKELETONS`.
         searchable: False for a space whose published cells can be read and trained, but not searched.
         allowed: per cell type, the primitives of each edge, where edges differ; None where each may carry all.
         summary: one line for `edgewise spaces ls`.
@@ -43,7 +43,7 @@ class CellSpace:
     repeats: bool = False
     derives_none: bool = False
     output: Literal["concat", "last"] = "concat"
-    skeleton: Literal["darts", "nb201"] = "darts"
+    skeleton: str = "darts"
     searchable: bool = True
     allowed: Mapping[str, tuple[tuple[str, ...], ...]] | None = field(default=None, hash=False)
     summary: str = ""

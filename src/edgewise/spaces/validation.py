@@ -18,7 +18,10 @@ def parse_genotype(data: Any, *, where: str) -> Genotype:
         raise GenotypeError(f'{where}: expected an object with "format": "{FORMAT}", found {found!r}')
     space = SPACES.get(str(data.get("space")))
     if space is None:
-        raise GenotypeError(f"{where}: unknown space {data.get('space')!r}; known spaces: {', '.join(SPACES)}")
+        raise GenotypeError(
+            f"{where}: unknown space {data.get('space')!r}; known spaces: {', '.join(SPACES)}; a plug-in's space "
+            "needs the plug-in (--plugin)"
+        )
     raw_cells = data.get("cells")
     if not isinstance(raw_cells, dict) or set(raw_cells) != set(space.cell_types):
         found = sorted(raw_cells) if isinstance(raw_cells, dict) else type(raw_cells).__name__

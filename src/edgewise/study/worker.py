@@ -11,6 +11,7 @@ from edgewise.config.build import build
 from edgewise.config.toml import from_toml
 from edgewise.errors import EdgewiseError, RunError
 from edgewise.pipeline import Options, Settings, resume, start
+from edgewise.plugins import load_installed
 from edgewise.progress.protocol import Progress
 from edgewise.runs import folder as files
 from edgewise.runs.folder import RunFolder
@@ -94,6 +95,7 @@ def carry_out(job: Job, progress: Progress | None = None) -> Outcome:
             import torch
 
             torch.set_num_threads(job.threads)
+        load_installed()
         _run(job, progress)
     except Interrupted as error:
         return Outcome("interrupted", str(error))
