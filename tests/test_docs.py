@@ -33,7 +33,16 @@ def name_of(page: Path) -> str:
 def commands(page: Path) -> list[list[str]]:
     """The words of every command that stands in a code block, without what the shell takes for itself."""
     lines = [line.strip() for line in page.read_text().splitlines() if line.startswith("    edgewise ")]
-    return [shlex.split(line.partition(" > ")[0], comments=True)[1:] for line in lines]
+    return [_without_plugins(shlex.split(line.partition(" > ")[0], comments=True)[1:]) for line in lines]
+
+
+def _without_plugins(words: list[str]) -> list[str]:
+    """The words without `--plugin FILE`, which every command takes, and without a recipe that comes from there."""
+    if "--plugin" not in words:
+        return words
+    place = words.index("--plugin")
+    words = words[:place] + words[place + 2 :]
+    return words[: words.index("--recipe")] if "--recipe" in words else words
 
 
 def values_of(words: list[str], option: str) -> list[str]:

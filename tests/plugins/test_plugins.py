@@ -41,7 +41,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(HERE / name, sources / name)
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(where)]
     packages = [str(sources / name) for name in PACKAGES]
-    subprocess.run([sys.executable, "-m", "pip", *install, *packages], check=True, capture_output=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-m", "pip", *install, *packages], check=True, capture_output=True, timeout=300
+    )
     return where
 
 
@@ -58,7 +60,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory, site: Path) -> Command:
 
 
 def _command(folder: Path, site: Path | None) -> Command:
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "EDGEWISE_PLUGINS")}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "EDGEWISE_PLUGINS")
+    }
     if site is not None:
         environment["PYTHONPATH"] = str(site)
 
@@ -128,7 +132,9 @@ def test_a_recipe_file_may_name_a_part_from_outside(installed: Command, bare: Co
     assert "parts.alpha_spread: unknown setting" in said
 
 
-def test_a_run_folder_says_which_plugins_it_needs_and_what_it_does_not_need(sparse_run: Path, chain_run: Path) -> None:
+def test_a_run_folder_says_which_plugins_it_needs_and_what_it_does_not_need(
+    sparse_run: Path, chain_run: Path
+) -> None:
     for folder, name in ((sparse_run, "edgewise-sparsemax"), (chain_run, "edgewise-chain")):
         noted = json.loads((folder / "run.json").read_text())["plugins"]
         assert noted == [{"name": name, "version": "0.3", "given": "installed"}]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from edgewise.cli import benchmark, examples, explore, lists, runs, saved, sizes, study
+from edgewise.cli import benchmark, examples, explore, lists, new, runs, saved, sizes, study
 from edgewise.cli.options import SpacesInHelp
 from edgewise.errors import ConfigError, EdgewiseError
 from edgewise.plugins import load_installed, load_plugin
@@ -74,6 +74,7 @@ app.command("fit", epilog=sizes.FIT_EXAMPLES)(sizes.fit)
 app.command("explore", epilog=explore.EXPLORE_EXAMPLES)(explore.explore)
 app.command("benchmark", epilog=benchmark.BENCHMARK_EXAMPLES)(benchmark.benchmark)
 app.command("check", epilog=lists.CHECK_EXAMPLES)(lists.check)
+app.command("new", epilog=new.NEW_EXAMPLES)(new.new)
 app.command("plugins", epilog=lists.PLUGINS_EXAMPLES)(lists.list_plugins)
 app.command("cite", epilog=lists.CITE_EXAMPLES)(lists.cite_recipe)
 recipes.command("ls", epilog=lists.LS_EXAMPLES)(lists.list_recipes)
