@@ -118,9 +118,9 @@ def test_a_memory_mode_that_is_unknown_is_refused_as_flag_and_as_setting(call: C
 @pytest.mark.parametrize("command", ["run", "search"])
 def test_the_memory_flag_is_the_setting(command: str, call: Call, tmp_path: Path, monkeypatch) -> None:
     begun = []
-    monkeypatch.setattr("edgewise.cli.runs._begin", lambda settings, *args, **kwargs: begun.append(settings))
+    monkeypatch.setattr("edgewise.cli.runs._begin", lambda options, *args, **kwargs: begun.append(options))
     assert call(command, "--memory", "low").code == 0
-    assert [settings.search.memory for settings in begun] == ["low"]
+    assert [RunOptions(out="", **options).settings().search.memory for options in begun] == ["low"]
 
 
 def test_a_run_can_be_resumed_with_the_memory_flag(call: Call, monkeypatch) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from edgewise.cli.options import with_setting
+from edgewise.config.overrides import with_setting
 from edgewise.errors import ConfigError
 
 BUDGET = "Budget: what the network may need"

@@ -39,12 +39,7 @@ CITE_EXAMPLES = """Examples:
 `edgewise cite r-darts-ada --set space=s1`
 """
 SPACES_EXAMPLES = "Example: `edgewise spaces ls`"
-PLUGINS_EXAMPLES = """Examples:
-
-`edgewise plugins`
-
-`edgewise plugins --plugin my_part.py`
-"""
+PLUGINS_EXAMPLES = "Example: `edgewise plugins` (with --plugin FILE.py, what that file adds too)"
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="A recipe.")]
 

@@ -15,9 +15,9 @@ from edgewise.errors import ConfigError
 
 NEW_EXAMPLES = """Examples:
 
-`edgewise new part alpha-decay`, then `cd edgewise-alpha-decay` and `pytest`
+`edgewise new part alpha-decay` (writes edgewise-alpha-decay/, a part and a recipe that uses it)
 
-`edgewise run --plugin edgewise-alpha-decay/edgewise_alpha_decay.py --recipe alpha-decay`
+`edgewise new strategy best-neighbour`
 
 `edgewise new space tiny-cells --out plugins/tiny-cells`
 """

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperOption
-
-from edgewise.errors import ConfigError
 
 SEARCHABLE = "See `edgewise spaces ls`."
 
@@ -166,16 +167,62 @@ Track = Annotated[
     typer.Option("--track", help="Send curves, alpha and results to a tracker as well.", show_default=False),
 ]
 
+RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "data": (Data, None),
+    "recipe": (RecipeName, "pc-darts-gp"),
+    "space": (Space, None),
+    "memory": (Memory, None),
+    "preset": (Preset, None),
+    "sets": (Sets, None),
+    "seed": (Seed, 0),
+    "device": (Device, "auto"),
+    "precision": (Precision, PrecisionChoice.fp32),
+    "compile": (Compile, False),
+    "out": (Out, None),
+    "image_size": (ImageSize, None),
+    "skip_bad": (SkipBad, False),
+    "overwrite": (Overwrite, False),
+    "estimate": (Estimate, None),
+    "truth": (Truth, None),
+    "track": (Track, None),
+    "compare": (Compare, None),
+}
+"""The options that fields of `RunOptions` have on the command line, by their names: type and default."""
 
-def with_setting(option: str, setting: str, value: str | None, sets: list[str] | None) -> list[str]:
-    """The settings of a call, with the one that an option of its own gives, if it was given.
 
-    Raises:
-        ConfigError: both say the same thing.
+def takes_run_options(*, without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options of a run, in the place of its parameter `options`.
+
+    Args:
+        without: names of options that the command has no use for.
+
+    Returns:
+        decorates a command; it gets `options`, the values that were given by their names.
     """
-    given = list(sets or [])
-    if value is None:
-        return given
-    if any(text.partition("=")[0].strip() == setting for text in given):
-        raise ConfigError(f"--{option} and --set {setting}=... say the same thing: leave one of them away")
-    return [f"{setting}={value}", *given]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        kinds = get_type_hints(command, include_extras=True)
+        shared = {name: option for name, option in RUN_OPTIONS.items() if name not in without}
+
+        @functools.wraps(command)
+        def wrapped(**given: Any) -> None:
+            values = {
+                name: getattr(value, "value", value) for name in shared if (value := given.pop(name)) is not None
+            }
+            command(**given, options=values)
+
+        parameters = []
+        for name, own in inspect.signature(command).parameters.items():
+            if name == "options":
+                parameters += [
+                    inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+                    for key, (kind, default) in shared.items()
+                ]
+            else:
+                parameters.append(own.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=kinds[name]))
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+        del wrapped.__wrapped__  # type: ignore[attr-defined]
+        return wrapped
+
+    return decorate

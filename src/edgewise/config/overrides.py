@@ -38,6 +38,19 @@ def apply_sets(data: Mapping[str, Any], cls: type, sets: Sequence[str]) -> dict[
     return result
 
 
+def with_setting(option: str, setting: str, value: object, sets: Sequence[str]) -> list[str]:
+    """Single settings, with the one that an option of its own gives, if it was given.
+
+    Raises:
+        ConfigError: both say the same thing.
+    """
+    if value is None:
+        return list(sets)
+    if any(text.partition("=")[0].strip() == setting for text in sets):
+        raise ConfigError(f"--{option} and --set {setting}=... say the same thing: leave one of them away")
+    return [f"{setting}={value}", *sets]
+
+
 def _apply(data: dict[str, Any], cls: type, text: str) -> None:
     path, equals, raw = text.partition("=")
     names = path.strip().split(".")

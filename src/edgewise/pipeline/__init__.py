@@ -6,6 +6,7 @@ from edgewise.pipeline.explore import Explored, resume_explore, start_explore
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
 from edgewise.pipeline.presets import PRESETS
 from edgewise.pipeline.run import Options, RunResult, resume, start
+from edgewise.pipeline.run_options import RunOptions
 from edgewise.pipeline.scores import SCORES, Score, ScoredSearch, Scorer, ScoringPlace, register_score
 from edgewise.pipeline.settings import Settings, comparing, resolve, selecting
 from edgewise.pipeline.summary import (
@@ -26,6 +27,7 @@ __all__ = [
     "Explored",
     "Options",
     "PhaseEstimate",
+    "RunOptions",
     "RunResult",
     "Score",
     "ScoredSearch",

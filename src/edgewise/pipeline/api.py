@@ -7,130 +7,81 @@ from pathlib import Path
 
 from edgewise.budget import Budget
 from edgewise.export import Classifier, load_network
+from edgewise.pipeline.candidates import Design
 from edgewise.pipeline.explore import Explored, start_explore
 from edgewise.pipeline.explore_settings import resolve_explore
 from edgewise.pipeline.front import picked
 from edgewise.pipeline.possible_sizes import designs_of
 from edgewise.pipeline.run import Options, RunResult, start
+from edgewise.pipeline.run_options import RunOptions, made_of, made_of_one_and
 from edgewise.pipeline.scores import Scorer, scored_by
-from edgewise.pipeline.settings import resolve, selecting
+from edgewise.pipeline.settings import Settings, selecting
 from edgewise.progress.protocol import Progress
-from edgewise.runtime.compute import Precision
 from edgewise.spaces import Genotype, name_genotype, read_genotype
 from edgewise.strategies import StrategySettings
 
 
-def run(
-    data: str = "digits",
-    *,
-    out: Path | str,
-    recipe: str = "pc-darts-gp",
-    preset: str | None = None,
-    budget: Budget | Sequence[Budget] | None = None,
-    sets: Sequence[str] = (),
-    seed: int = 0,
-    device: str = "auto",
-    precision: Precision = "fp32",
-    compile: bool = False,
-    progress: Progress | None = None,
-) -> RunResult:
+@made_of(RunOptions)
+def run(options: RunOptions) -> RunResult:
     """Searches, derives, trains, tests, exports and reports.
-
-    Args:
-        data: "digits", a hub name, a folder of images, or a folder or glob of parquet files.
-        out: the run folder.
-        recipe: a recipe's name or a TOML file.
-        preset: "tiny", "small" or "paper".
-        budget: what the networks may need, such as `Budget(params=100_000)`; several for a network each.
-        sets: single settings, such as "search.epochs=30".
-        seed: of every random stream.
-        device: "auto", "cpu", "cuda", ...
-        precision: "fp32", "bf16" or "fp16".
-        compile: whether to compile (see docs/speed.md).
-        progress: `edgewise.progress.choose.make_progress()` shows bars; silent by default.
 
     Raises:
         EdgewiseError: see `edgewise.pipeline.start`.
     """
-    settings = resolve(recipe, preset=preset, data=data, budget=budget, sets=sets)
-    options = Options(seed=seed, device=device, precision=precision, compile=compile)
-    return start(settings, out, options=options, command="run", progress=progress)
+    return _start(options, options.settings(), "run")
 
 
-def run_search(
-    data: str = "digits",
-    *,
-    out: Path | str,
-    recipe: str = "pc-darts-gp",
-    preset: str | None = None,
-    sets: Sequence[str] = (),
-    seed: int = 0,
-    device: str = "auto",
-    precision: Precision = "fp32",
-    compile: bool = False,
-    progress: Progress | None = None,
-) -> RunResult:
-    """Searches only: ends with a genotype. Arguments as `run`."""
-    settings = resolve(recipe, preset=preset, data=data, sets=sets)
-    options = Options(seed=seed, device=device, precision=precision, compile=compile)
-    return start(settings, out, options=options, command="search", progress=progress)
+@made_of(RunOptions)
+def run_search(options: RunOptions) -> RunResult:
+    """Searches only: ends with a genotype."""
+    return _start(options, options.settings(), "search")
 
 
-def run_training(
-    genotype: Genotype | Path | str,
-    data: str = "digits",
-    *,
-    out: Path | str,
-    recipe: str = "pc-darts-gp",
-    preset: str | None = None,
-    budget: Budget | None = None,
-    sets: Sequence[str] = (),
-    seed: int = 0,
-    device: str = "auto",
-    precision: Precision = "fp32",
-    compile: bool = False,
-    progress: Progress | None = None,
-) -> RunResult:
+@made_of_one_and(RunOptions)
+def run_training(genotype: Genotype | Path | str, options: RunOptions) -> RunResult:
     """Trains, tests and exports the network of a genotype; `recipe.train` says how.
 
     Args:
         genotype: a genotype, or how it is given, see `edgewise.spaces.read_genotype`.
-        data, out, recipe, preset, budget, sets, seed, device, precision, compile, progress: as `run`.
+        options: of the run.
     """
     cells, given = read_genotype(genotype), name_genotype(genotype)
-    settings = resolve(recipe, preset=preset, data=data, budget=budget, sets=sets)
-    options = Options(seed=seed, device=device, precision=precision, compile=compile)
-    return start(settings, out, options=options, command="train", genotype=cells, given=given, progress=progress)
+    return _start(options, options.settings(), "train", genotype=cells, given=given)
 
 
-def run_selection(
-    given: Sequence[Genotype | str],
-    data: str = "digits",
-    *,
-    out: Path | str,
-    recipe: str = "pc-darts-gp",
-    preset: str | None = None,
-    budget: Budget | Sequence[Budget] | None = None,
-    sets: Sequence[str] = (),
-    seed: int = 0,
-    device: str = "auto",
-    precision: Precision = "fp32",
-    compile: bool = False,
-    progress: Progress | None = None,
-) -> RunResult:
+@made_of_one_and(RunOptions)
+def run_selection(given: Sequence[Genotype | str], options: RunOptions) -> RunResult:
     """Chooses one of given networks by training them a little, without a look at test images.
 
     Args:
         given: genotypes, how they are given (see `edgewise.spaces.read_genotype`), or names of hand-made networks.
-        data, out, recipe, preset, budget, sets, seed, device, precision, compile, progress: as `run`.
+        options: of the run.
 
     Raises:
         EdgewiseError: see `start`.
     """
-    designs = designs_of(given)
-    settings = selecting(resolve(recipe, preset=preset, data=data, budget=budget, sets=sets))
-    options = Options(seed=seed, device=device, precision=precision, compile=compile)
-    return start(settings, out, options=options, command="select", designs=designs, progress=progress)
+    return _start(options, selecting(options.settings()), "select", designs=designs_of(given))
+
+
+def _start(
+    options: RunOptions,
+    settings: Settings,
+    command: str,
+    *,
+    genotype: Genotype | None = None,
+    given: str = "",
+    designs: Sequence[Design] = (),
+) -> RunResult:
+    return start(
+        settings,
+        options.out,
+        options=options.options(),
+        command=command,
+        genotype=genotype,
+        given=given,
+        designs=designs,
+        progress=options.progress,
+    )
 
 
 def explore(
