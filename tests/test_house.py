@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -10,6 +11,10 @@ import edgewise
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(edgewise.__file__ or "").parent
+MODULES = {
+    ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): file
+    for file in PACKAGE.rglob("*.py")
+}
 
 
 def rooms_of_contributing() -> list[set[str]]:
@@ -36,3 +41,21 @@ def test_the_table_names_every_room_and_every_file_beside_them_once() -> None:
 
 def test_imports_are_checked_between_the_lines_of_the_table() -> None:
     assert rooms_of_contributing() == rooms_of_contract()
+
+
+def test_no_two_files_import_each_other() -> None:
+    imports = {name: imported_by(file) for name, file in MODULES.items()}
+    assert [
+        (one, other) for one in imports for other in imports[one] if one < other and one in imports[other]
+    ] == []
+
+
+def imported_by(file: Path) -> set[str]:
+    """The modules of edgewise that a file imports, within functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & set(MODULES)

@@ -28,6 +28,7 @@ from edgewise.methods import RECIPES
 from edgewise.pipeline import Options, Settings, resolve, start
 from edgewise.runs.checkpoint import load_checkpoint
 from edgewise.spaces import PUBLISHED, Genotype, published
+from edgewise.spaces.notation import genotype_from_text
 from edgewise.study.plan import make_cells
 from edgewise.study.shipped import shipped_text
 from edgewise.study.spec import spec_from_table
@@ -49,7 +50,7 @@ def genotypes(rng: random.Random, folder: Path) -> None:
     """Texts of genotypes in every notation."""
     genotype = published(rng.choice(list(PUBLISHED)))
     text = rng.choice((genotype.to_json(), f"PDARTS = {_darts(genotype)}", NB201_TEXT))
-    Genotype.from_text(damage_text(text, rng))
+    genotype_from_text(damage_text(text, rng))
 
 
 def recipes(rng: random.Random, folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgewise.pipeline import RunOptions
 from tests.cli.conftest import SMALL, Call, script
 
 CASES = {

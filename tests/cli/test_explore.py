@@ -21,6 +21,7 @@ from edgewise.pipeline.scores import TableScore
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.spaces import Genotype
 from edgewise.spaces.nb201 import to_string
+from edgewise.spaces.notation import genotype_from_file
 from edgewise.strategies import STRATEGIES
 from edgewise.tabular.columns import REQUIRED
 from edgewise.tabular.read_table import _all_strings
@@ -78,7 +79,7 @@ def test_a_search_on_a_table_leaves_its_best_by_validation_and_says_what_that_re
     assert [record["query"] for record in records] == list(range(40))
     scores = [record["score"] for record in records]
     assert [record["best"] for record in records] == [max(scores[: i + 1]) for i in range(40)]
-    best = Genotype.from_file(folder / "genotype.json")
+    best = genotype_from_file(folder / "genotype.json")
     assert best == Genotype.from_dict(records[scores.index(max(scores))]["genotype"])
     results = json.loads((folder / "results.json").read_text())
     assert results["query"] == scores.index(max(scores))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.spaces import Genotype
+from edgewise.spaces.notation import genotype_from_text
 from tests.cli.conftest import SMALL, Call, Outcome, script
 from tests.pipeline.small import FILES, assert_same_outcome, without_seconds
 
@@ -87,7 +88,7 @@ def test_cells_that_are_derived_in_the_notation_of_darts_are_read_as_those_of_th
     assert text.out.startswith("Genotype(normal=[('")
     assert text.out.endswith("], reduce_concat=range(2, 6))\n")
     assert text.out.count("\n") == 1
-    assert Genotype.from_text(text.out) == Genotype.from_json(printed.out)
+    assert genotype_from_text(text.out) == Genotype.from_json(printed.out)
     call("derive", finished[0], "--epoch", epoch, "--format", "darts", "--out", tmp_path / "cells.txt")
     assert (tmp_path / "cells.txt").read_text() == text.out
 

@@ -12,6 +12,7 @@ from edgewise.errors import RunError
 from edgewise.pipeline import start
 from edgewise.pipeline.derive import derive_epoch
 from edgewise.spaces import Genotype
+from edgewise.spaces.notation import genotype_from_file
 from tests.pipeline.small import one_thread, options, small, trace
 
 
@@ -90,7 +91,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_cells_of_a_search_that_dropped_primitives_are_those_of_its_genotype_json(staged: Path) -> None:
     genotype, epoch = derive_epoch(staged)
     assert epoch == 2
-    assert genotype.cells == Genotype.from_file(staged / "genotype.json").cells
+    assert genotype.cells == genotype_from_file(staged / "genotype.json").cells
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
@@ -103,7 +104,7 @@ def test_every_stage_is_derived_from_the_primitives_that_it_kept(staged: Path, e
 
 def test_cells_of_a_space_whose_edges_differ_are_those_of_its_genotype_json(tmp_path: Path) -> None:
     folder = searched(tmp_path / "run", "darts", "space=s1", "search.epochs=1")
-    assert derive_epoch(folder)[0].cells == Genotype.from_file(folder / "genotype.json").cells
+    assert derive_epoch(folder)[0].cells == genotype_from_file(folder / "genotype.json").cells
 
 
 @pytest.mark.parametrize(("action", "epoch"), [("stop", 0), ("roll back", 2)])

@@ -18,6 +18,7 @@ from edgewise.runs.checkpoint import load_checkpoint, save_checkpoint
 from edgewise.search import SearchTask
 from edgewise.spaces import Genotype, published, validate
 from edgewise.spaces.nb201 import from_string, to_string
+from edgewise.spaces.notation import genotype_from_file
 from tests.pipeline.small import FILES, NETWORKS, EarlyStopping, options, small, trace
 from tests.search.problem import make_task, same, tiny
 
@@ -133,7 +134,7 @@ def test_a_run_in_nas_bench_201_leaves_every_file_and_three_tested_networks(nb20
 
 
 def test_the_derived_cell_of_the_last_epoch_is_the_runs_genotype(nb201_run: Path) -> None:
-    genotype = Genotype.from_file(nb201_run / "genotype.json")
+    genotype = genotype_from_file(nb201_run / "genotype.json")
     assert derive_epoch(nb201_run)[0] == genotype
     assert Genotype.from_dict(trace(nb201_run, "search")[-1]["genotype"]) == genotype
     first = Genotype.from_dict(trace(nb201_run, "search")[0]["genotype"])

@@ -22,7 +22,7 @@ from edgewise.search.diagnostics import (
 )
 from edgewise.search.records import epoch_record
 from edgewise.spaces import Genotype
-from edgewise.spaces.genotype import Cell, Edge
+from edgewise.spaces.cells import Cell, Edge
 from edgewise.spaces.space import CellSpace
 from edgewise.spaces.topology import Topology
 from tests.search.family import named, quick_task, run

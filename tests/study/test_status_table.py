@@ -8,7 +8,8 @@ from pathlib import Path
 from edgewise.progress.bars import RichProgress
 from edgewise.study import make_cells, plan_runs
 from edgewise.study.state import RunState
-from edgewise.study.status_table import PlainBoard, StatusTable, make_board
+from edgewise.study.status_table import PlainBoard, StatusTable
+from edgewise.study.status_table_rich import make_board
 from tests.study.factory import Lines, spec
 
 FINISHED, WAITING, RUNNING = RunState("finished"), RunState("waiting"), RunState("running")

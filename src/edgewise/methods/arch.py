@@ -11,7 +11,7 @@ from edgewise.errors import NonFiniteError
 from edgewise.methods.relaxation import Relaxation
 from edgewise.methods.schedule import START, SchedulePosition
 from edgewise.nn.mixture import Mixture
-from edgewise.spaces.genotype import cell_name
+from edgewise.spaces.cells import cell_name
 from edgewise.spaces.space import CellSpace
 
 

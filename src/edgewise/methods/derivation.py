@@ -13,7 +13,8 @@ from edgewise.config.limits import TimesOrNone
 from edgewise.methods.arch import ArchParameters
 from edgewise.methods.part import Part
 from edgewise.methods.relaxation import Relaxation
-from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.cells import Cell, Edge
+from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.primitives import kind_of
 from edgewise.spaces.space import CellSpace
 

@@ -14,9 +14,8 @@ from edgewise.nn.nb201 import NB201Network, NB201Supernet
 from edgewise.nn.network import AnyNetwork, Network, NetworkSpec
 from edgewise.nn.supernet import AnySupernet, Supernet, SupernetSpec
 from edgewise.registry import Registry
-from edgewise.spaces.genotype import Genotype
+from edgewise.spaces.genotype import Genotype, validate
 from edgewise.spaces.space import CellSpace, space
-from edgewise.spaces.validation import validate
 
 STAGES = 3
 """Of a hand-made network."""

@@ -12,7 +12,7 @@ from edgewise.nn.edges import sum_nodes
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.memory_saving import LeanReluConvNorm
 from edgewise.nn.operations import operation, relu_conv_norm
-from edgewise.spaces.genotype import Cell
+from edgewise.spaces.cells import Cell
 
 
 @dataclass(frozen=True)

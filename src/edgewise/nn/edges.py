@@ -12,7 +12,7 @@ from edgewise.nn.drop_path import DropPath
 from edgewise.nn.hooks import Hooks
 from edgewise.nn.mixed import MixedOperation, PartialChannelEdge
 from edgewise.nn.mixture import Mixture
-from edgewise.spaces.genotype import Cell
+from edgewise.spaces.cells import Cell
 from edgewise.spaces.space import CellSpace
 
 Kept = Sequence[Sequence[bool]]

@@ -21,9 +21,9 @@ from edgewise.nn.network import AnyNetwork, NetworkSpec
 from edgewise.nn.operations import operation, relu_conv_norm
 from edgewise.nn.stems import Stem
 from edgewise.nn.supernet import AnySupernet, SupernetSpec
-from edgewise.spaces.genotype import Cell, Genotype
+from edgewise.spaces.cells import Cell
+from edgewise.spaces.genotype import Genotype, validate
 from edgewise.spaces.space import CellSpace
-from edgewise.spaces.validation import validate
 
 STAGES = 3
 

@@ -11,8 +11,7 @@ from edgewise.nn.auxiliary import AuxiliaryHead
 from edgewise.nn.cell import DerivedCell, plan_cells, reduction_layers
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.stems import Stem, StemName
-from edgewise.spaces.genotype import Genotype
-from edgewise.spaces.validation import validate
+from edgewise.spaces.genotype import Genotype, validate
 
 
 @dataclass(frozen=True)

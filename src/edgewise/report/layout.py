@@ -12,7 +12,7 @@ from typing import Any
 
 from edgewise.report.geometry import Box, EdgeLine, Kind, Layout, NodeBox, Point
 from edgewise.report.layer_order import order, place
-from edgewise.spaces.genotype import NONE
+from edgewise.spaces.cells import NONE
 from edgewise.spaces.primitives import kind_of
 
 CHARACTER = 6.6

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgewise.errors import GenotypeError
-from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.cells import Cell, Edge
+from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.space import SPACES, CellSpace
 from edgewise.spaces.validation import cell_faults
 

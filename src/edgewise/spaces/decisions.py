@@ -9,7 +9,8 @@ from functools import cache
 from typing import Literal
 
 from edgewise.errors import ConfigError, GenotypeError
-from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.cells import Cell, Edge
+from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.space import SPACES, CellSpace
 
 

@@ -3,109 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from edgewise.errors import GenotypeError
-from edgewise.spaces.primitives import kind_of
+from edgewise.spaces.cells import Cell
+from edgewise.spaces.space import SPACES
+from edgewise.spaces.validation import cell_faults, parse_cell
 
 FORMAT = "edgewise.genotype/1"
-NONE = "none"
-
-
-@dataclass(frozen=True, order=True)
-class Edge:
-    """One connection of a cell: `primitive` is applied to node `source` and added to node `target`."""
-
-    target: int
-    source: int
-    primitive: str
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The edges of one cell type, sorted by target and source, and the nodes that its output concatenates."""
-
-    inputs: int
-    nodes: int
-    edges: tuple[Edge, ...]
-    concat: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "edges", tuple(sorted(self.edges)))
-        object.__setattr__(self, "concat", tuple(self.concat))
-
-    @staticmethod
-    def from_pairs(pairs: Sequence[tuple[str, int]], concat: Iterable[int], inputs: int = 2) -> Cell:
-        """Reads the notation of DARTS: two `(primitive, source)` pairs for each node in turn."""
-        edges = [
-            Edge(target=inputs + i // 2, source=source, primitive=primitive)
-            for i, (primitive, source) in enumerate(pairs)
-        ]
-        return Cell(inputs, len(pairs) // 2, tuple(edges), tuple(concat))
-
-    def into(self, node: int) -> tuple[Edge, ...]:
-        """The edges into `node`."""
-        return tuple(edge for edge in self.edges if edge.target == node)
-
-    @property
-    def skips(self) -> int:
-        """How many edges carry a skip connection."""
-        return sum(kind_of(edge.primitive) == "skip" for edge in self.edges)
-
-    @property
-    def pools(self) -> int:
-        """How many edges carry a pool."""
-        return sum(kind_of(edge.primitive) == "pool" for edge in self.edges)
-
-    @property
-    def parametrised(self) -> int:
-        """How many edges carry an operation with weights."""
-        return len(self.connected) - self.skips - self.pools
-
-    @property
-    def connected(self) -> tuple[Edge, ...]:
-        """The edges that carry something: all but those with `none`."""
-        return tuple(edge for edge in self.edges if edge.primitive != NONE)
-
-    @property
-    def depth(self) -> int:
-        """The longest path from a cell input to a node, in edges; `none` connects nothing."""
-        depth = dict.fromkeys(range(self.inputs), 0)
-        for edge in self.connected:  # Sorted by target, so that a source is done before it is asked for.
-            if edge.source in depth:
-                depth[edge.target] = max(depth.get(edge.target, 0), depth[edge.source] + 1)
-        return max(depth.values(), default=0)
-
-    @property
-    def width(self) -> int:
-        """How many nodes hear a cell input directly; `none` connects nothing."""
-        return len({edge.target for edge in self.connected if edge.source < self.inputs})
-
-    def statistics(self) -> dict[str, int]:
-        """Skips, pools, parametrised operations, depth and width, as the report prints them."""
-        return {
-            "skips": self.skips,
-            "pools": self.pools,
-            "parametrised": self.parametrised,
-            "depth": self.depth,
-            "width": self.width,
-        }
-
-
-def cell_name(cell_type: str) -> str:
-    """What people call a cell type: normal cell, reduction cell, or cell where there is only one."""
-    return {"reduce": "reduction cell", "cell": "cell"}.get(cell_type, f"{cell_type} cell")
-
-
-def describe_cell(statistics: Mapping[str, int]) -> str:
-    """Skips, pools, parametrised operations and depth of `Cell.statistics`, in words."""
-    return (
-        f"{statistics['skips']} skip, {statistics['pools']} pool, {statistics['parametrised']} parametrised, "
-        f"depth {statistics['depth']}"
-    )
 
 
 @dataclass(frozen=True)
@@ -158,9 +65,33 @@ class Genotype:
         Raises:
             GenotypeError: the data are no genotype, or do not fit their space; every fault is named.
         """
-        from edgewise.spaces.validation import parse_genotype
-
-        return parse_genotype(data, where=where)
+        faults: list[str] = []
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            found = data.get("format", "no format") if isinstance(data, dict) else type(data).__name__
+            raise GenotypeError(f'{where}: expected an object with "format": "{FORMAT}", found {found!r}')
+        space = SPACES.get(str(data.get("space")))
+        if space is None:
+            raise GenotypeError(
+                f"{where}: unknown space {data.get('space')!r}; known spaces: {', '.join(SPACES)}; a plug-in's "
+                "space needs the plug-in (--plugin)"
+            )
+        raw_cells = data.get("cells")
+        if not isinstance(raw_cells, dict) or set(raw_cells) != set(space.cell_types):
+            found = sorted(raw_cells) if isinstance(raw_cells, dict) else type(raw_cells).__name__
+            raise GenotypeError(
+                f"{where}: space {space.name} has the cells {', '.join(space.cell_types)}; found {found}"
+            )
+        cells = {}
+        for name in space.cell_types:
+            cell = parse_cell(raw_cells[name], f"cells.{name}", faults)
+            if cell is not None:
+                faults += [f"cells.{name}: {fault}" for fault in cell_faults(cell, space, cell_type=name)]
+                cells[name] = cell
+        if faults:
+            lines = "\n".join(f"  - {fault}" for fault in faults)
+            raise GenotypeError(f"{where} is not a valid genotype of space {space.name}:\n{lines}")
+        source = data.get("source")
+        return Genotype(space.name, cells, str(source) if source is not None else None)
 
     @staticmethod
     def from_json(text: str, *, where: str = "genotype") -> Genotype:
@@ -176,16 +107,11 @@ class Genotype:
             raise GenotypeError(f"{where} can't be read as a genotype: {error}") from None
         return Genotype.from_dict(data, where=where)
 
-    @staticmethod
-    def from_text(text: str, *, where: str = "genotype", name: str | None = None) -> Genotype:
-        """Reads JSON, DARTS' `Genotype(...)` or NAS-Bench-201's string; see `genotype_from_text`."""
-        from edgewise.spaces.notation import genotype_from_text
 
-        return genotype_from_text(text, where=where, name=name)
+def validate(genotype: Genotype) -> Genotype:
+    """Returns `genotype` unchanged if it fits its space.
 
-    @staticmethod
-    def from_file(path: Path, *, name: str | None = None) -> Genotype:
-        """Reads a file that holds what `from_text` reads; see `genotype_from_file`."""
-        from edgewise.spaces.notation import genotype_from_file
-
-        return genotype_from_file(path, name)
+    Raises:
+        GenotypeError: it does not; every fault is named.
+    """
+    return Genotype.from_dict(genotype.to_dict())

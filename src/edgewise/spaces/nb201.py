@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from itertools import product
 
 from edgewise.errors import GenotypeError
-from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.cells import Cell, Edge
+from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.space import NB201
 
 CELL = NB201.cell_types[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgewise.errors import GenotypeError
-from edgewise.spaces.genotype import Cell, Genotype
+from edgewise.spaces.cells import Cell
+from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.nb201 import from_string
 
 

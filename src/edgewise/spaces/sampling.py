@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from edgewise.spaces.genotype import Cell, Edge, Genotype
+from edgewise.spaces.cells import Cell, Edge
+from edgewise.spaces.genotype import Genotype
 from edgewise.spaces.space import CellSpace
 
 

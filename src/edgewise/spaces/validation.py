@@ -1,51 +1,26 @@
-"""Reads a genotype from untrusted data and names everything that is wrong with it."""
+"""Reads cells from untrusted data and names everything that is wrong with them."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from typing import Any
 
-from edgewise.errors import GenotypeError
-from edgewise.spaces.genotype import FORMAT, Cell, Edge, Genotype
-from edgewise.spaces.space import SPACES, CellSpace
-
-
-def parse_genotype(data: Any, *, where: str) -> Genotype:
-    """Reads plain JSON types as a genotype and validates it; see `Genotype.from_dict`."""
-    faults: list[str] = []
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        found = data.get("format", "no format") if isinstance(data, dict) else type(data).__name__
-        raise GenotypeError(f'{where}: expected an object with "format": "{FORMAT}", found {found!r}')
-    space = SPACES.get(str(data.get("space")))
-    if space is None:
-        raise GenotypeError(
-            f"{where}: unknown space {data.get('space')!r}; known spaces: {', '.join(SPACES)}; a plug-in's space "
-            "needs the plug-in (--plugin)"
-        )
-    raw_cells = data.get("cells")
-    if not isinstance(raw_cells, dict) or set(raw_cells) != set(space.cell_types):
-        found = sorted(raw_cells) if isinstance(raw_cells, dict) else type(raw_cells).__name__
-        raise GenotypeError(
-            f"{where}: space {space.name} has the cells {', '.join(space.cell_types)}; found {found}"
-        )
-    cells = {}
-    for name in space.cell_types:
-        cell = _parse_cell(raw_cells[name], f"cells.{name}", faults)
-        if cell is not None:
-            faults += [f"cells.{name}: {fault}" for fault in cell_faults(cell, space, cell_type=name)]
-            cells[name] = cell
-    if faults:
-        lines = "\n".join(f"  - {fault}" for fault in faults)
-        raise GenotypeError(f"{where} is not a valid genotype of space {space.name}:\n{lines}")
-    source = data.get("source")
-    return Genotype(space.name, cells, str(source) if source is not None else None)
+from edgewise.spaces.cells import Cell, Edge
+from edgewise.spaces.space import CellSpace
 
 
 def _is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _parse_cell(raw: Any, path: str, faults: list[str]) -> Cell | None:
+def parse_cell(raw: Any, path: str, faults: list[str]) -> Cell | None:
+    """A cell from plain JSON types; None where it is none, with what is wrong added to the faults.
+
+    Args:
+        raw: what `json.loads` gave.
+        path: where it stands, for messages.
+        faults: grows.
+    """
     if not isinstance(raw, dict):
         faults.append(f"{path}: expected an object, found {type(raw).__name__}")
         return None
@@ -118,12 +93,3 @@ def _edge_faults(edge: Edge, space: CellSpace, cell_type: str) -> list[str]:
         if edge.primitive not in own:
             faults.append(f"{name}: {edge.primitive!r} is not for this edge, which may carry {', '.join(own)}")
     return faults
-
-
-def validate(genotype: Genotype) -> Genotype:
-    """Returns `genotype` unchanged if it fits its space.
-
-    Raises:
-        GenotypeError: it does not; every fault is named.
-    """
-    return parse_genotype(genotype.to_dict(), where="genotype")

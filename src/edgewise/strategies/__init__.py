@@ -3,8 +3,8 @@
 # The order of these files is that of the strategies on the command line.
 from edgewise.strategies.random_search import RandomSettings  # isort: skip
 from edgewise.strategies.evolution import EvolutionSettings  # isort: skip
-from edgewise.strategies.controller_settings import NasnetSettings, PolicySettings, ReinforceSettings
-from edgewise.strategies.neat_settings import NeatSettings
+from edgewise.strategies.controller import NasnetSettings, PolicySettings, ReinforceSettings
+from edgewise.strategies.neat import NeatSettings
 from edgewise.strategies.strategy import STRATEGIES, Strategy, StrategySettings, register_strategy
 
 __all__ = [

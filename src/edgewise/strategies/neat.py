@@ -10,8 +10,8 @@ from edgewise.spaces import CellSpace, Genotype
 from edgewise.spaces.decisions import choices_of, genotype_of
 from edgewise.strategies.neat_genome import Body, Genome, cross, distance
 from edgewise.strategies.neat_mutation import mutate
-from edgewise.strategies.neat_settings import NeatSettings
-from edgewise.strategies.strategy import Asked, load_stream, own_stream, stream_state
+from edgewise.strategies.neat_settings import NeatConstants
+from edgewise.strategies.strategy import Asked, Strategy, load_stream, own_stream, register_strategy, stream_state
 
 Member = tuple[Genome, float]
 
@@ -33,6 +33,16 @@ class Species:
     improved: int
 
 
+@register_strategy
+@dataclass(frozen=True)
+class NeatSettings(NeatConstants):
+    """NeuroEvolution of Augmenting Topologies on cells; see `NeatConstants`."""
+
+    def make(self, space: CellSpace, *, seed: int) -> Strategy:
+        """See `StrategySettings.make`."""
+        return Neat(self, space, seed)
+
+
 class Neat:
     """See `NeatSettings`.
 
@@ -42,7 +52,7 @@ class Neat:
         seed: the run's seed.
     """
 
-    def __init__(self, settings: NeatSettings, space: CellSpace, seed: int) -> None:
+    def __init__(self, settings: NeatConstants, space: CellSpace, seed: int) -> None:
         self.settings = settings
         self.space = space
         self.generation = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgewise.spaces import CellSpace, Edge, Genotype
 from edgewise.spaces.decisions import cell_of, genotype_of, random_choices
-from edgewise.strategies.neat_settings import NeatSettings
+from edgewise.strategies.neat_settings import NeatConstants
 
 Structure = tuple[str, int]
 """A cell type and the number of an edge in the space's topology."""
@@ -71,7 +71,7 @@ class Innovations:
             self.number((cell_type, edge))
 
 
-def distance(a: Genome, b: Genome, settings: NeatSettings) -> float:
+def distance(a: Genome, b: Genome, settings: NeatConstants) -> float:
     """How far two genomes are from one species.
 
     Source: Stanley and Miikkulainen 2002, equation 1, with the share of matching genes that carry other primitives
@@ -92,7 +92,7 @@ def distance(a: Genome, b: Genome, settings: NeatSettings) -> float:
     )
 
 
-def cross(fitter: Genome, other: Genome, *, equal: bool, settings: NeatSettings, rng: random.Random) -> Genome:
+def cross(fitter: Genome, other: Genome, *, equal: bool, settings: NeatConstants, rng: random.Random) -> Genome:
     """A child: matching genes from either parent, the rest from the fitter one, from both where they are equal."""
     ours, theirs = fitter.by_innovation(), other.by_innovation()
     genes = []

@@ -6,10 +6,10 @@ import random
 from dataclasses import replace
 
 from edgewise.strategies.neat_genome import Body, Gene, Genome
-from edgewise.strategies.neat_settings import NeatSettings
+from edgewise.strategies.neat_settings import NeatConstants
 
 
-def mutate(genome: Genome, body: Body, settings: NeatSettings, rng: random.Random) -> Genome:
+def mutate(genome: Genome, body: Body, settings: NeatConstants, rng: random.Random) -> Genome:
     """A genome with the mutations that chance picks, each with its own probability.
 
     Source: Stanley and Miikkulainen 2002, §3.1.

@@ -1,4 +1,4 @@
-"""The settings of NEAT."""
+"""The constants of NEAT."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge, Gt, Le
 
 from edgewise.config.limits import MOST_TIMES, Times, TimesOrNone
-from edgewise.spaces import CellSpace
-from edgewise.strategies.strategy import Strategy, StrategySettings, register_strategy
+from edgewise.strategies.strategy import StrategySettings
 
 Probability = Annotated[float, Ge(0), Le(1)]
 NotNegative = Annotated[float, Ge(0)]
 
 
-@register_strategy
 @dataclass(frozen=True)
-class NeatSettings(StrategySettings):
+class NeatConstants(StrategySettings):
     """NeuroEvolution of Augmenting Topologies on cells: a gene is an edge with a primitive.
 
     Args:
@@ -72,9 +70,3 @@ class NeatSettings(StrategySettings):
     toggle: Probability = 0.1
     retries: TimesOrNone = 10
     start: Literal["random", "minimal"] = "random"
-
-    def make(self, space: CellSpace, *, seed: int) -> Strategy:
-        """See `StrategySettings.make`."""
-        from edgewise.strategies.neat import Neat
-
-        return Neat(self, space, seed)

@@ -22,7 +22,8 @@ from edgewise.study.plan import PlannedRun, make_cells, plan_runs
 from edgewise.study.results import CellResult, Results, best_search, gather, read_figures
 from edgewise.study.spec import StudySpec
 from edgewise.study.state import RunState, look
-from edgewise.study.status_table import StatusTable, make_board
+from edgewise.study.status_table import StatusTable
+from edgewise.study.status_table_rich import make_board
 from edgewise.study.worker import Job, Outcome, make_job
 
 FIRST_RETRAINING_SEED = 10_000

@@ -140,14 +140,3 @@ class PlainBoard:
     def _say(self, text: str) -> None:
         self._progress.say(text)
         self._printed = self._clock()
-
-
-def make_board(sheet: StatusTable, progress: Progress) -> Board:
-    """A table that redraws itself where the progress draws bars, else plain lines."""
-    from edgewise.progress.bars import RichProgress
-
-    if isinstance(progress, RichProgress):
-        from edgewise.study.status_table_rich import RichBoard
-
-        return RichBoard(sheet, progress)
-    return PlainBoard(sheet, progress)

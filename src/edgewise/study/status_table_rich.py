@@ -10,9 +10,10 @@ from rich.table import Table
 
 from edgewise.progress.bars import RichProgress
 from edgewise.progress.pace import duration
+from edgewise.progress.protocol import Progress
 from edgewise.study.plan import PlannedRun
 from edgewise.study.state import RunState
-from edgewise.study.status_table import StatusTable
+from edgewise.study.status_table import Board, PlainBoard, StatusTable
 
 _REDRAW = 0.5
 _STYLES = {"done": "green", ".": "dim", "stopped": "yellow", "FAILED": "bold red", "BROKEN": "bold red"}
@@ -78,3 +79,8 @@ class RichBoard:
         if gained > 0 and share < 1:
             parts.append(f"{duration(spent / gained * (1 - share))} left")
         return ", ".join(parts)
+
+
+def make_board(sheet: StatusTable, progress: Progress) -> Board:
+    """A table that redraws itself where the progress draws bars, else plain lines."""
+    return RichBoard(sheet, progress) if isinstance(progress, RichProgress) else PlainBoard(sheet, progress)
