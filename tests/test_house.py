@@ -55,7 +55,9 @@ def imported_by(file: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            # What is no module is a name in the one that is named.
+            found |= names if names <= set(MODULES) else {node.module, *names}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return found & set(MODULES)
