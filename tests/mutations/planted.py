@@ -12,6 +12,7 @@ from tests.mutations.planted_family import FAMILY
 from tests.mutations.planted_grouped import GROUPED_CELLS
 from tests.mutations.planted_memory import MEMORY
 from tests.mutations.planted_native import NATIVE_KERNELS
+from tests.mutations.planted_parts import PARTS
 from tests.mutations.planted_reliability import RELIABILITY
 from tests.mutations.planted_selection import SELECTION
 from tests.mutations.planted_speed import SPEED, WAITS
@@ -561,6 +562,7 @@ MUTATIONS = [
     *TRAINING,
     *RUNS,
     *FAMILY,
+    *PARTS,
     *STAGED,
     *RELIABILITY,
     *BUDGET,

@@ -1,0 +1,81 @@
+"""Planted mistakes in what parts and plug-ins add."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import plant
+
+ADDED = "tests/search/test_added_parts.py::test_"
+LOADING = "tests/test_loading_plugins.py::test_"
+
+PARTS = [
+    plant(
+        "a penalty on alpha does not reach its gradient",
+        "SupernetProblem.arch_loss",
+        "loss = loss + part.penalty(self.arch, position)",
+        "part.penalty(self.arch, position)",
+        ADDED + "a_penalty_is_in_the_gradient_of_alpha_and_not_in_the_loss_that_is_reported",
+    ),
+    plant(
+        "the loss that is reported holds the penalty",
+        "SupernetProblem.arch_loss",
+        "        return loss",
+        "        self.last_loss = loss.detach()\n        return loss",
+        ADDED + "a_penalty_is_in_the_gradient_of_alpha_and_not_in_the_loss_that_is_reported",
+    ),
+    plant(
+        "parts that come on top are asked nothing",
+        "Recipe.all_parts",
+        ", *self.parts)",
+        ")",
+        ADDED + "a_rule_on_top_sets_the_weight_decay_of_each_step",
+    ),
+    plant(
+        "parts that come on top are not written down",
+        "dump",
+        "if plain or not isinstance(value, PartTable):",
+        "if not isinstance(value, PartTable):",
+        ADDED + "settings_build_what_is_registered_and_write_it_down_again",
+    ),
+    plant(
+        "a part may stand in two places",
+        "Parts.__init__",
+        "if type(part) not in self.registered():",
+        "if False:",
+        ADDED + "a_part_stands_in_its_own_place_once_and_is_registered",
+    ),
+    plant(
+        "what a part refuses is not asked",
+        "Recipe._faults",
+        "faults += part.refusals(self)",
+        "pass",
+        ADDED + "a_part_refuses_and_cites_by_itself",
+    ),
+    plant(
+        "a run folder loads the plug-in that it names",
+        "require_plugins",
+        'if _plain(one.get("name")) not in there]',
+        'if _plain(one.get("name")) not in there and not load_plugin(one["given"])]',
+        LOADING + "a_folder_never_loads_what_it_names",
+    ),
+    plant(
+        "every plug-in that is loaded is noted",
+        "plugins_of",
+        "if any(name in names for _, name in plugin.adds)",
+        "",
+        LOADING + "a_plugin_is_noted_where_something_of_it_stands_in_the_settings",
+    ),
+    plant(
+        "workers do not hear of plug-ins",
+        "load_plugin",
+        "os.environ[ENVIRONMENT] = os.pathsep.join([*known, key])",
+        "pass",
+        LOADING + "what_runs_in_other_processes_loads_what_was_given_here",
+    ),
+    plant(
+        "what edgewise registers counts as a plug-in's",
+        "plugins:_load",
+        "if name not in before.get(id(table), ())",
+        "",
+        LOADING + "a_file_is_loaded_once_and_says_what_it_adds",
+    ),
+]
