@@ -31,7 +31,7 @@ CHANGES_ON_ENGINES = [
     ),
     plant(
         "the kernels leave a skip as it is",
-        "Pass.send",
+        "Pass.compute_source",
         "made.x if change is None else made.changed[edge, i].view",
         "made.x",
         SAME,
@@ -60,7 +60,7 @@ CHANGES_ON_ENGINES = [
     plant(
         "the kernels drop an edge twice where a convolution has two stages",
         "Backward._convolutions",
-        "samples[: len(doubles)] = 1.0",
+        "samples[: len(two_stage)] = 1.0",
         "pass",
         SAME,
     ),

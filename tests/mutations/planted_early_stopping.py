@@ -43,7 +43,7 @@ STOPS = [
     plant(
         "a stopped search returns its last cells",
         "SearchTask.genotype",
-        "        if self.watch.stopped is not None:\n            return Genotype",
+        "        if self.early_stopping.stopped is not None:\n            return Genotype",
         "        if False:\n            return Genotype",
         STOPPED,
     ),
@@ -64,8 +64,8 @@ STOPS = [
     plant(
         "more weight decay without a roll-back",
         "SearchTask._decide",
-        '            search.load_state_dict(self.watch.roll_back(scheduled, decision["epoch"]))\n',
-        '            self.watch.roll_back(scheduled, decision["epoch"])\n',
+        '            search.load_state_dict(self.early_stopping.roll_back(scheduled, decision["epoch"]))\n',
+        '            self.early_stopping.roll_back(scheduled, decision["epoch"])\n',
         ROLLED,
     ),
     plant(
@@ -231,8 +231,8 @@ CHECKPOINTS = [
     Mutation(
         "the stop rule's memory is missing from the checkpoint",
         (
-            Edit("SearchTask.state_dict", '"watch": self.watch.state_dict(),', ""),
-            Edit("SearchTask.load_state_dict", 'self.watch.load_state_dict(state["watch"])', "pass"),
+            Edit("SearchTask.state_dict", '"watch": self.early_stopping.state_dict(),', ""),
+            Edit("SearchTask.load_state_dict", 'self.early_stopping.load_state_dict(state["watch"])', "pass"),
         ),
         RESUMED_ADA,
     ),

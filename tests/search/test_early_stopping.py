@@ -138,7 +138,7 @@ def test_the_weight_decay_is_capped_and_the_rule_rests_once_it_is_there(monkeypa
     ended, _ = at_ends(quick_task(adapted(most=0.002)))
     assert [r["decision"] is not None for r in ended.records] == [False, False, True, False, False]
     assert [r["weight_decay"] for r in ended.records] == pytest.approx([3e-4] * 3 + [2e-3] * 2)
-    assert ended.task.watch.snapshots == {}
+    assert ended.task.early_stopping.snapshots == {}
 
 
 def test_the_rule_rests_although_three_ten_thousandths_times_ten_fall_short_of_three_thousandths(
@@ -157,8 +157,8 @@ def test_eigenvalues_and_cells_after_the_epoch_that_was_gone_back_to_are_forgott
     # 9 against 2.5 fires; afterwards 3.5 is held against 2.5, not against 9, and 4 against 3.5.
     actions = [r["decision"] and r["decision"]["epoch"] for r in ended.records]
     assert actions == [None, None, None, 2, None, None]
-    assert ended.task.watch.eigenvalues == [1.0, 2.0, 2.5, 3.5, 4.0]
-    assert sorted(ended.task.watch.genotypes) == [0, 1, 2, 3, 4]
+    assert ended.task.early_stopping.eigenvalues == [1.0, 2.0, 2.5, 3.5, 4.0]
+    assert sorted(ended.task.early_stopping.genotypes) == [0, 1, 2, 3, 4]
 
 
 def test_a_second_rise_soon_after_a_roll_back_goes_back_to_the_same_epoch() -> None:
@@ -200,7 +200,7 @@ def test_only_states_that_a_roll_back_can_still_go_to_are_kept(monkeypatch) -> N
 
     def before(epoch: int, step: int) -> None:
         if step == 0:
-            kept.append(sorted(task.watch.snapshots))
+            kept.append(sorted(task.early_stopping.snapshots))
 
     run(task, before=before)
     assert kept == [[], [], [1], [1, 2], [1, 2, 3]]
@@ -213,8 +213,8 @@ def test_a_search_that_only_stops_keeps_no_states() -> None:
     task.finish_epoch(0)
     task.step(1, 0)
     task.finish_epoch(1)
-    assert task.watch.snapshots == {}
-    assert sorted(task.watch.genotypes) == [0, 1]
+    assert task.early_stopping.snapshots == {}
+    assert sorted(task.early_stopping.genotypes) == [0, 1]
 
 
 def test_the_last_epoch_is_measured_and_stops_nothing(monkeypatch) -> None:
@@ -223,4 +223,4 @@ def test_the_last_epoch_is_measured_and_stops_nothing(monkeypatch) -> None:
     records = run(task).records
     assert [record["decision"] for record in records] == [None] * 4
     assert records[-1]["hessian"]["eigenvalue"] == 9.0
-    assert task.watch.stopped is None
+    assert task.early_stopping.stopped is None

@@ -115,8 +115,8 @@ def test_a_stop_rule_that_never_fires_changes_nothing_but_the_trace(
     recipe = replace(small(DARTS_V1, epochs=4), stop=NEVER, **more)
     task = quick_task(recipe)
     found = outcome(task)
-    assert len(task.watch.eigenvalues) == 4
-    assert task.watch.stopped is None
+    assert len(task.early_stopping.eigenvalues) == 4
+    assert task.early_stopping.stopped is None
     assert same(found, outcome(quick_task(small(DARTS_V1, epochs=4))))
 
 

@@ -112,7 +112,7 @@ def test_a_search_that_stops_early_resumed_around_the_stop_ends_bit_for_bit() ->
     assert whole.task.genotype().to_dict() == whole.records[1]["genotype"]
     for epoch, step in ((2, 0), (2, 1), (3, 0)):
         again = assert_resumes(recipe, whole, epoch, step)
-        assert again.task.watch.stopped == whole.task.watch.stopped
+        assert again.task.early_stopping.stopped == whole.task.early_stopping.stopped
         assert again.task.epochs == 3
 
 

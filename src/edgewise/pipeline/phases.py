@@ -90,7 +90,7 @@ def _search(context: Context) -> None:
     )
     context.loop.run(task)
     context.note_cost("search")
-    stopped = task.watch.stopped
+    stopped = task.early_stopping.stopped
     if stopped is not None:
         context.progress.say(
             f"the eigenvalue of the architecture Hessian rose: stopped after epoch {stopped['detected'] + 1} with "

@@ -58,7 +58,7 @@ class SearchTask:
         self.streams = Streams(seed)
         self.device = str(compute.device)
         self.compute = compute
-        self.watch = EarlyStopping(recipe)
+        self.early_stopping = EarlyStopping(recipe)
         self._splits = splits
         self._stem: StemName = stem
         self.search = self._build(stage=0, kept=None)
@@ -142,9 +142,9 @@ class SearchTask:
     @property
     def epochs(self) -> int:
         """Epochs of the search: those of the recipe, those that a roll-back repeats, or those until a stop."""
-        stopped = self.watch.stopped
+        stopped = self.early_stopping.stopped
         planned = self.recipe.search.epochs if stopped is None else stopped["detected"] + 1
-        return planned + self.watch.shift
+        return planned + self.early_stopping.shift
 
     @property
     def steps(self) -> int:
@@ -153,8 +153,8 @@ class SearchTask:
 
     def genotype(self) -> Genotype:
         """The genotype of a stopped search, else the one that alpha and beta stand for now."""
-        if self.watch.stopped is not None:
-            return Genotype.from_dict(self.watch.stopped["genotype"], where="the stopped search")
+        if self.early_stopping.stopped is not None:
+            return Genotype.from_dict(self.early_stopping.stopped["genotype"], where="the stopped search")
         return derive(
             self.space,
             self.search.arch,
@@ -165,7 +165,7 @@ class SearchTask:
 
     def step(self, epoch: int, step: int) -> dict[str, Any] | None:
         """Does one step; the record of a step is made where `search.trace_steps` asks for it."""
-        scheduled = epoch - self.watch.shift
+        scheduled = epoch - self.early_stopping.shift
         stage = self.recipe.locate(scheduled)[0]
         if stage != self.search.stage:
             self._enter(stage)
@@ -199,7 +199,7 @@ class SearchTask:
 
     def finish_epoch(self, epoch: int) -> dict[str, Any]:
         """The epoch's record for the trace; after it, the stop rule may end the search or roll it back."""
-        scheduled = epoch - self.watch.shift
+        scheduled = epoch - self.early_stopping.shift
         parts = {"alpha or beta": self.search.arch.parameters(), "weights": self.search.supernet.parameters()}
         self.compute.processes.check_same(parts, f"at the end of epoch {epoch + 1} of the search")
         genotype = self.genotype()
@@ -216,7 +216,7 @@ class SearchTask:
         }
         if self.truth is not None:
             record["truth"] = self.truth(genotype)
-        if self.watch.due(scheduled):
+        if self.early_stopping.due(scheduled):
             record["decision"] = self._decide(scheduled, record)
         self.sums.reset()
         return record
@@ -224,7 +224,7 @@ class SearchTask:
     def _hessian(self, scheduled: int) -> dict[str, float] | None:
         every, last = self.recipe.diagnostics.hessian_every, self.recipe.search.epochs - 1
         asked = every > 0 and (scheduled % every == 0 or scheduled == last)
-        if not asked and not self.watch.due(scheduled):
+        if not asked and not self.early_stopping.due(scheduled):
             return None
         processes = self.compute.processes
         with processes.alone(), explaining_search_memory(self.recipe):
@@ -249,7 +249,7 @@ class SearchTask:
         search, adaptation = self.search, self.recipe.adaptation
         # 3e-4 * 10 is a little less than 0.003.
         at_limit = adaptation is not None and search.weight_decay(scheduled) >= adaptation.most * (1 - 1e-9)
-        decision = self.watch.decide(
+        decision = self.early_stopping.decide(
             scheduled,
             record["hessian"]["eigenvalue"],
             record["genotype"],
@@ -259,7 +259,7 @@ class SearchTask:
         if decision is not None and decision["action"] == "roll back":
             assert adaptation is not None
             factor = search.weight_decay_factor * adaptation.times
-            search.load_state_dict(self.watch.roll_back(scheduled, decision["epoch"]))
+            search.load_state_dict(self.early_stopping.roll_back(scheduled, decision["epoch"]))
             search.weight_decay_factor = factor
         return decision
 
@@ -274,7 +274,7 @@ class SearchTask:
             "batches": [stream.state_dict() for stream in self._all_batches()],
             "stage": self.search.stage,
             "kept": {name: self.search.arch.kept(name) for name in self.space.cell_types},
-            "watch": self.watch.state_dict(),
+            "watch": self.early_stopping.state_dict(),
             "sums": self.sums.state_dict(),
             "torch": torch.get_rng_state(),
         }
@@ -284,7 +284,7 @@ class SearchTask:
         if state["stage"] != self.search.stage:
             self.search = self._build(stage=state["stage"], kept=state["kept"])
         self.search.load_state_dict(state["search"])
-        self.watch.load_state_dict(state["watch"])
+        self.early_stopping.load_state_dict(state["watch"])
         self.streams.load_state_dict(state["streams"])
         for batches, saved in zip(self._all_batches(), state["batches"], strict=True):
             batches.load_state_dict(saved)

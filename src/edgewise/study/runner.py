@@ -23,7 +23,7 @@ from edgewise.study.results import CellResult, Results, best_search, gather, rea
 from edgewise.study.spec import StudySpec
 from edgewise.study.state import RunState, look
 from edgewise.study.status_table import StatusTable
-from edgewise.study.status_table_rich import make_board
+from edgewise.study.status_table_rich import make_status_view
 from edgewise.study.worker import Job, Outcome, make_job
 
 FIRST_RETRAINING_SEED = 10_000
@@ -205,13 +205,13 @@ def _carry_out(
     if not todo:
         return
     by_name = {run.name: run for run in todo}
-    board = make_board(StatusTable(study.root, runs, study.states), progress)
+    view = make_status_view(StatusTable(study.root, runs, study.states), progress)
 
     def begin(job: Job) -> None:
-        board.note(by_name[job.name], RunState("running"))
+        view.note(by_name[job.name], RunState("running"))
 
     def end(job: Job, outcome: Outcome) -> None:
-        board.note(by_name[job.name], state_after(study.root, by_name[job.name], outcome))
+        view.note(by_name[job.name], state_after(study.root, by_name[job.name], outcome))
 
     jobs = [
         make_job(
@@ -225,9 +225,9 @@ def _carry_out(
         for run in todo
     ]
     try:
-        stopped = executor(board.refresh).run(jobs, begin, end)
+        stopped = executor(view.refresh).run(jobs, begin, end)
     finally:
-        board.close()
+        view.close()
     if stopped:
         raise Interrupted(
             f"stopped; {sum(not s.todo for s in study.states.values())} of {len(study.states)} runs are finished, "

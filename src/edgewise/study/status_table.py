@@ -17,7 +17,7 @@ EVERY = 30.0
 """Seconds after which plain lines say how far the runs are."""
 
 
-class Board(Protocol):
+class StatusView(Protocol):
     """Shows how far every run is."""
 
     def note(self, run: PlannedRun, state: RunState) -> None:
@@ -91,11 +91,11 @@ class StatusTable:
         return list(dict.fromkeys(run.seed for run in self.runs))
 
 
-class PlainBoard:
+class PlainStatusView:
     """A line when a run begins or ends, and now and then how far the running ones are.
 
     Args:
-        sheet: the table.
+        statuses: the table.
         progress: prints the lines.
         clock: seconds, rising.
         every: seconds between two lines on running runs.
@@ -103,21 +103,21 @@ class PlainBoard:
 
     def __init__(
         self,
-        sheet: StatusTable,
+        statuses: StatusTable,
         progress: Progress,
         *,
         clock: Callable[[], float] = time.monotonic,
         every: float = EVERY,
     ) -> None:
-        self._sheet, self._progress = sheet, progress
+        self._statuses, self._progress = statuses, progress
         self._clock, self._every = clock, every
         self._printed = self._began = clock()
-        self._share = sheet.share()
+        self._share = statuses.share()
 
     def note(self, run: PlannedRun, state: RunState) -> None:
         """Prints the run and its new state."""
-        self._sheet.states[run.name] = state
-        done, total = self._sheet.count("finished"), len(self._sheet.runs)
+        self._statuses.states[run.name] = state
+        done, total = self._statuses.count("finished"), len(self._statuses.runs)
         text = {"running": "started"}.get(state.status, state.status)
         self._say(f"[{done}/{total}] {run.name}: {text}{f': {state.detail}' if state.detail else ''}")
 
@@ -125,17 +125,17 @@ class PlainBoard:
         """Prints how far the running ones are, when nothing was printed for a while."""
         if self._clock() - self._printed < self._every:
             return
-        running = [run for run in self._sheet.runs if self._sheet.states[run.name].status == "running"]
+        running = [run for run in self._statuses.runs if self._statuses.states[run.name].status == "running"]
         if running:
-            parts = ", ".join(f"{run.name} {self._sheet.entry(run)}" for run in running)
-            self._say(f"{self._sheet.share():.0%} of all epochs{self._left()}; {parts}")
+            parts = ", ".join(f"{run.name} {self._statuses.entry(run)}" for run in running)
+            self._say(f"{self._statuses.share():.0%} of all epochs{self._left()}; {parts}")
 
     def close(self) -> None:
         """Prints nothing more."""
 
     def _left(self) -> str:
-        gained, spent = self._sheet.share() - self._share, self._clock() - self._began
-        return f", {duration(spent / gained * (1 - self._sheet.share()))} left" if gained > 0 else ""
+        gained, spent = self._statuses.share() - self._share, self._clock() - self._began
+        return f", {duration(spent / gained * (1 - self._statuses.share()))} left" if gained > 0 else ""
 
     def _say(self, text: str) -> None:
         self._progress.say(text)

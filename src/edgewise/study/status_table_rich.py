@@ -13,26 +13,26 @@ from edgewise.progress.pace import duration
 from edgewise.progress.protocol import Progress
 from edgewise.study.plan import PlannedRun
 from edgewise.study.state import RunState
-from edgewise.study.status_table import Board, PlainBoard, StatusTable
+from edgewise.study.status_table import PlainStatusView, StatusTable, StatusView
 
 _REDRAW = 0.5
 _STYLES = {"done": "green", ".": "dim", "stopped": "yellow", "FAILED": "bold red", "BROKEN": "bold red"}
 
 
-class RichBoard:
+class RichStatusView:
     """A table that is drawn anew in place; what goes wrong is left behind as a line above it.
 
     Args:
-        sheet: the table.
+        statuses: the table.
         progress: owns the terminal.
         clock: seconds, rising.
     """
 
     def __init__(
-        self, sheet: StatusTable, progress: RichProgress, *, clock: Callable[[], float] = time.monotonic
+        self, statuses: StatusTable, progress: RichProgress, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._sheet, self._progress, self._clock = sheet, progress, clock
-        self._began, self._share = clock(), sheet.share()
+        self._statuses, self._progress, self._clock = statuses, progress, clock
+        self._began, self._share = clock(), statuses.share()
         self._drawn = clock()
         # No thread redraws: the runs may want the processor.
         self._live = Live(self._table(), console=progress.console, auto_refresh=False)
@@ -40,7 +40,7 @@ class RichBoard:
 
     def note(self, run: PlannedRun, state: RunState) -> None:
         """Redraws at once; says what went wrong."""
-        self._sheet.states[run.name] = state
+        self._statuses.states[run.name] = state
         if state.status in ("failed", "broken", "stopped"):
             self._progress.say(f"{run.name}: {state.status}: {state.detail}")
         self._draw()
@@ -60,20 +60,23 @@ class RichBoard:
         self._drawn = self._clock()
 
     def _table(self) -> Table:
-        sheet = self._sheet
+        statuses = self._statuses
         table = Table(title=self._title(), title_justify="left")
-        for i, column in enumerate(sheet.columns()):
+        for i, column in enumerate(statuses.columns()):
             table.add_column(column, justify="right" if i else "left")
-        for row in sheet.rows():
+        for row in statuses.rows():
             table.add_row(
                 row[0], *(f"[{_STYLES.get(entry, 'cyan')}]{entry}[/]" if entry else "" for entry in row[1:])
             )
         return table
 
     def _title(self) -> str:
-        sheet, share = self._sheet, self._sheet.share()
-        parts = [f"{sheet.count('finished')} of {len(sheet.runs)} runs finished", f"{share:.0%} of all epochs"]
-        if failed := sheet.count("failed", "broken"):
+        statuses, share = self._statuses, self._statuses.share()
+        parts = [
+            f"{statuses.count('finished')} of {len(statuses.runs)} runs finished",
+            f"{share:.0%} of all epochs",
+        ]
+        if failed := statuses.count("failed", "broken"):
             parts.append(f"{failed} failed")
         gained, spent = share - self._share, self._clock() - self._began
         if gained > 0 and share < 1:
@@ -81,6 +84,10 @@ class RichBoard:
         return ", ".join(parts)
 
 
-def make_board(sheet: StatusTable, progress: Progress) -> Board:
+def make_status_view(statuses: StatusTable, progress: Progress) -> StatusView:
     """A table that redraws itself where the progress draws bars, else plain lines."""
-    return RichBoard(sheet, progress) if isinstance(progress, RichProgress) else PlainBoard(sheet, progress)
+    return (
+        RichStatusView(statuses, progress)
+        if isinstance(progress, RichProgress)
+        else PlainStatusView(statuses, progress)
+    )

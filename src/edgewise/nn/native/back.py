@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from edgewise.nn.native.addends import Coefficients
-from edgewise.nn.native.cell import Made, Pass
+from edgewise.nn.native.cell import Pass, SourceState
 from edgewise.nn.native.kernels import Convolutions, Norms, Shape, View
 from edgewise.nn.native.plan import Source
 from edgewise.nn.native.upstream import Upstream
@@ -103,7 +103,7 @@ class Backward:
         if self.layout.k > 1:
             self._rest(source, made, dx, channel + self.layout.share)
 
-    def _dots(self, source: Source, made: Made) -> dict[tuple[int, int], Sums]:
+    def _dots(self, source: Source, made: SourceState) -> dict[tuple[int, int], Sums]:
         """The sums of every term, which are also the gradients of mixture and edge weights."""
         share, found = self.layout.share, {}
         channels = np.arange(share, dtype=np.int64)
@@ -146,24 +146,26 @@ class Backward:
             samples=samples,
         )
 
-    def _convolutions(self, source: Source, made: Made, sums: dict[tuple[int, int], Sums], dx: View) -> None:
+    def _convolutions(
+        self, source: Source, made: SourceState, sums: dict[tuple[int, int], Sums], dx: View
+    ) -> None:
         if made.first is None or made.y1 is None:
             return
-        c, doubles = self.layout.share, source.doubles
+        c, two_stage = self.layout.share, source.two_stage
         rows = []
         for b, branch in enumerate(source.branches):
-            norms = made.norms2 if b < len(doubles) else made.norms1
+            norms = made.norms2 if b < len(two_stage) else made.norms1
             assert norms is not None
             key = branch.edge, branch.primitive
             behind = self._behind_norm(self._factor(*key), norms.part(b, c), sums[key])
             rows.append((self.g, self.layout.mixed(self.targets[branch.edge]), behind))
         # Holds the planes that the first rows then point to.
-        between = made.y1.new_empty(made.shape.n, len(doubles) * c, *made.shape.out)
+        between = made.y1.new_empty(made.shape.n, len(two_stage) * c, *made.shape.out)
         samples = self.coefficients.samples_of([branch.edge for branch in source.branches])
-        if doubles:
-            rows[: len(doubles)] = self._second_stages(source, made, rows[: len(doubles)], between)
+        if two_stage:
+            rows[: len(two_stage)] = self._second_stages(source, made, rows[: len(two_stage)], between)
             if samples is not None:
-                samples[: len(doubles)] = 1.0
+                samples[: len(two_stage)] = 1.0
         self.kernels.branches_backward(
             made.shape,
             made.x,
@@ -176,14 +178,14 @@ class Backward:
             dx,
         )
 
-    def _second_stages(self, source: Source, made: Made, rows: list[Row], between: Tensor) -> list[Row]:
+    def _second_stages(self, source: Source, made: SourceState, rows: list[Row], between: Tensor) -> list[Row]:
         """Fills `between` with the gradients of the first outputs, normed; returns what is behind them."""
         assert made.y1 is not None
         assert made.y2 is not None
         assert made.norms1 is not None
         assert made.second is not None
         c, (ho, wo) = self.layout.share, made.shape.out
-        seconds = [branch.stages[1] for branch in source.doubles]
+        seconds = [branch.stages[1] for branch in source.two_stage]
         found = self.kernels.branches_backward(
             Shape(made.shape.n, c, ho, wo, 1, max(stage.pad for stage in seconds)),
             View.of(made.y1),
@@ -191,7 +193,7 @@ class Backward:
             made.norms1.affine,
             made.second,
             made.y2,
-            self._upstream(rows, self.coefficients.samples_of([branch.edge for branch in source.doubles])),
+            self._upstream(rows, self.coefficients.samples_of([branch.edge for branch in source.two_stage])),
             self._weights([stage.weights for stage in seconds], made.second),
             View.of(between),
         )
@@ -216,10 +218,10 @@ class Backward:
         fresh = Convolutions.of(made)
         return Convolutions(like.k, like.dilation, fresh.dw, fresh.pw)
 
-    def _pools(self, source: Source, made: Made, sums: dict[tuple[int, int], Sums], dx: View) -> None:
+    def _pools(self, source: Source, made: SourceState, sums: dict[tuple[int, int], Sums], dx: View) -> None:
         back: list[Tensor | None] = [None, None]
         share = self.layout.share
-        for at, pools in enumerate((source.tops, source.means)):
+        for at, pools in enumerate((source.max_pools, source.avg_pools)):
             plane, norms = made.pools[at], made.pool_norms[at]
             if plane is None:
                 continue
@@ -245,7 +247,7 @@ class Backward:
     def _factor(self, edge: int, primitive: int) -> float:
         return float(self.coefficients.mixture[edge, primitive] * self.coefficients.edges[edge])
 
-    def _carry(self, made: Made, edge: int, factor: float | np.ndarray, out: View, *, add: bool) -> None:
+    def _carry(self, made: SourceState, edge: int, factor: float | np.ndarray, out: View, *, add: bool) -> None:
         """Sends the gradient of an edge's target, times a factor, to planes of the share."""
         share = self.layout.share
         self.kernels.weighted_sum(
@@ -260,7 +262,7 @@ class Backward:
             samples=self._samples(edge),
         )
 
-    def _skips(self, source: Source, made: Made, dx: Tensor, channel: int) -> None:
+    def _skips(self, source: Source, made: SourceState, dx: Tensor, channel: int) -> None:
         for edge, i in source.skips:
             if (edge, i) in made.changed:
                 dx[:, channel : channel + self.layout.share] += made.changed[edge, i].back(
@@ -271,13 +273,13 @@ class Backward:
         for edge, i, _ in source.reduced:
             self.gradients.extra[edge] = self._alone(made, edge, i)
 
-    def _alone(self, made: Made, edge: int, i: int) -> Tensor:
+    def _alone(self, made: SourceState, edge: int, i: int) -> Tensor:
         """The gradient of one operation's output."""
         grad = self.gradients.out.new_empty(made.shape.n, self.layout.share, *made.shape.out)
         self._carry(made, edge, self._factor(edge, i), View.of(grad), add=False)
         return grad
 
-    def _rest(self, source: Source, made: Made, dx: Tensor, channel: int) -> None:
+    def _rest(self, source: Source, made: SourceState, dx: Tensor, channel: int) -> None:
         width = self.layout.c - self.layout.share
         planes, channels = (made.shape.n, width, self.plane), np.arange(width, dtype=np.int64)
         assert made.rest is not None

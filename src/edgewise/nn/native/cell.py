@@ -50,7 +50,7 @@ class Changed:
 
 
 @dataclass
-class Made:
+class SourceState:
     """What the forward pass of one source left behind for the backward pass.
 
     Args:
@@ -116,9 +116,9 @@ class Pass:
         self.training = training
         self.record = record
         self.changes = changes
-        self.made: dict[int, Made] = {}
+        self.made: dict[int, SourceState] = {}
 
-    def send(self, node: int, tensor: Tensor, channel: int, extra: dict[int, Tensor]) -> Made:
+    def compute_source(self, node: int, tensor: Tensor, channel: int, extra: dict[int, Tensor]) -> SourceState:
         """Computes everything that leaves a node.
 
         Args:
@@ -130,7 +130,7 @@ class Pass:
         source, share = self.sources[node], self.layout.share
         n, _, h, w = tensor.shape
         pad = max((stage.pad for branch in source.branches for stage in branch.stages[:1]), default=0)
-        made = Made(Shape(n, share, h, w, source.stride, pad), View.of(tensor, channel))
+        made = SourceState(Shape(n, share, h, w, source.stride, pad), View.of(tensor, channel))
         self.made[node] = made
         self._convolve(source, made, tensor.new_empty)
         self._pool(source, made, tensor.new_empty)
@@ -145,8 +145,8 @@ class Pass:
             self._pass_by(made, tensor, channel + share)
         return made
 
-    def _convolve(self, source: Source, made: Made, new_empty: Any) -> None:
-        branches, doubles = source.branches, source.doubles
+    def _convolve(self, source: Source, made: SourceState, new_empty: Any) -> None:
+        branches, two_stage = source.branches, source.two_stage
         if not branches:
             return
         kernels, shape, c = self.kernels, made.shape, self.layout.share
@@ -156,15 +156,15 @@ class Pass:
         made.y1 = y1 = new_empty(n, len(branches) * c, ho, wo)
         sums = kernels.branches_forward(shape, made.x, 0, None, made.first, y1)
         made.norms1 = self._norms(sums, [stage.norm for stage in stages], n * ho * wo)
-        if doubles:
-            seconds = [branch.stages[1] for branch in doubles]
+        if two_stage:
+            seconds = [branch.stages[1] for branch in two_stage]
             made.second = Convolutions.of([(*stage.weights, stage.dilation) for stage in seconds])
-            made.y2 = y2 = new_empty(n, len(doubles) * c, ho, wo)
+            made.y2 = y2 = new_empty(n, len(two_stage) * c, ho, wo)
             inner = Shape(n, c, ho, wo, 1, max(stage.pad for stage in seconds))
             sums = kernels.branches_forward(inner, View.of(y1), c * ho * wo, made.norms1.affine, made.second, y2)
             made.norms2 = self._norms(sums, [stage.norm for stage in seconds], n * ho * wo)
         for b, branch in enumerate(branches):
-            y, norms = (made.y1, made.norms1) if b >= len(doubles) else (made.y2, made.norms2)
+            y, norms = (made.y1, made.norms1) if b >= len(two_stage) else (made.y2, made.norms2)
             assert y is not None
             assert norms is not None
             made.terms.append(Term(branch.edge, branch.primitive, View.of(y, b * c), norms.part(b, c)))
@@ -177,8 +177,8 @@ class Pass:
         var = torch.cat([norm.running_var for norm in norms])  # type: ignore[list-item]
         return Norms(mean.double().numpy(), (var.double() + norms[0].eps).rsqrt().numpy())
 
-    def _pool(self, source: Source, made: Made, new_empty: Any) -> None:
-        kinds = (source.tops, source.means)
+    def _pool(self, source: Source, made: SourceState, new_empty: Any) -> None:
+        kinds = (source.max_pools, source.avg_pools)
         if not any(kinds):
             return
         n, c, (ho, wo) = made.shape.n, self.layout.share, made.shape.out
@@ -199,7 +199,7 @@ class Pass:
                 for pool, part in zip(pools, made.pool_norms[at], strict=True)
             ]
 
-    def _pass_by(self, made: Made, tensor: Tensor, channel: int) -> None:
+    def _pass_by(self, made: SourceState, tensor: Tensor, channel: int) -> None:
         if made.shape.stride == 1:
             made.rest = View.of(tensor, channel)
             return
@@ -210,7 +210,7 @@ class Pass:
         made.keep.append(rest)
         made.rest = View.of(rest)
 
-    def collect(
+    def sum_into(
         self, node: int, sources: Sequence[tuple[int, int]], coefficients: Coefficients, out: Tensor
     ) -> None:
         """Writes a node's planes into the cell's output.

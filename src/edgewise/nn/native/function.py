@@ -13,7 +13,7 @@ from torch import Tensor
 from edgewise.nn.drawn_hooks import DrawnHooks
 from edgewise.nn.native.addends import Coefficients, Layout
 from edgewise.nn.native.back import Backward, Gradients
-from edgewise.nn.native.cell import Made, Pass
+from edgewise.nn.native.cell import Pass, SourceState
 from edgewise.nn.native.kernels import Kernels
 from edgewise.nn.native.plan import Source
 
@@ -59,7 +59,7 @@ class CellCall:
 _KEPT = 6
 
 
-def _release(made: Made) -> list[Tensor | None]:
+def _release(made: SourceState) -> list[Tensor | None]:
     """Takes the tensors out of what a source left behind: autograd keeps them, and frees them in time."""
     found = [made.y1, made.y2, *made.pools, made.rest_indices, *(made.keep or [None])]
     made.y1 = made.y2 = made.rest_indices = None
@@ -67,7 +67,7 @@ def _release(made: Made) -> list[Tensor | None]:
     return found
 
 
-def _restore(sources: Iterable[Made], kept: Sequence[Tensor | None], places: Sequence[int]) -> None:
+def _restore(sources: Iterable[SourceState], kept: Sequence[Tensor | None], places: Sequence[int]) -> None:
     if [_place(tensor) for tensor in kept] != places:
         raise RuntimeError(
             "the kernels of mixed cells find saved tensors moved (by saved-tensor hooks?): run the supernet with "
@@ -113,13 +113,13 @@ class CellFunction(torch.autograd.Function):
         )
         for node in range(inputs):
             if node in forward.sources:
-                forward.send(node, states[node], 0, extra)
+                forward.compute_source(node, states[node], 0, extra)
         shape = forward.made[0].shape
         out = states[0].new_empty(shape.n, len(call.into) * layout.c, *shape.out)
         for node, into in call.into.items():
-            forward.collect(node, into, coefficients, out)
+            forward.sum_into(node, into, coefficients, out)
             if node in forward.sources:
-                forward.send(node, out, (node - layout.inputs) * layout.c, extra)
+                forward.compute_source(node, out, (node - layout.inputs) * layout.c, extra)
         ctx.call, ctx.forward, ctx.coefficients, ctx.count = call, forward, coefficients, len(tensors)
         ctx.extra = list(extra)
         ctx.inputs = inputs

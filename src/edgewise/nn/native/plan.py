@@ -76,8 +76,8 @@ class Source:
         stride: of all its edges.
         edges: all of them.
         branches: two-stage ones first.
-        tops: max pools.
-        means: average pools.
+        max_pools: max pools.
+        avg_pools: average pools.
         skips: (edge, primitive) of identities.
         reduced: (edge, primitive, module) of skips that halve the sides.
     """
@@ -86,13 +86,13 @@ class Source:
     stride: int
     edges: tuple[int, ...]
     branches: list[Branch] = field(default_factory=list)
-    tops: list[Pool] = field(default_factory=list)
-    means: list[Pool] = field(default_factory=list)
+    max_pools: list[Pool] = field(default_factory=list)
+    avg_pools: list[Pool] = field(default_factory=list)
     skips: list[tuple[int, int]] = field(default_factory=list)
     reduced: list[tuple[int, int, nn.Module]] = field(default_factory=list)
 
     @property
-    def doubles(self) -> list[Branch]:
+    def two_stage(self) -> list[Branch]:
         """The two-stage branches."""
         return [branch for branch in self.branches if len(branch.stages) == 2]
 
@@ -133,7 +133,7 @@ def _sort(source: Source, edge: int, i: int, primitive: str, module: nn.Module) 
         source.branches.append(Branch(edge, i, stages))
     elif primitive in (TOP, MEAN):
         pool = Pool(edge, i, parts[1])  # type: ignore[arg-type]
-        (source.tops if primitive == TOP else source.means).append(pool)
+        (source.max_pools if primitive == TOP else source.avg_pools).append(pool)
     elif primitive == SKIP and source.stride == 1:
         source.skips.append((edge, i))
     elif primitive == SKIP:
