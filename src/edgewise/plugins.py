@@ -7,9 +7,7 @@ in a run folder ever loads one: a run folder says which plug-ins it needs, and t
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 import json
 import logging
 import os
@@ -17,12 +15,14 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgewise.errors import ConfigError, EdgewiseError, RunError
 from edgewise.registry import Registry
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "edgewise"
 ENVIRONMENT = "EDGEWISE_PLUGINS"
@@ -96,7 +96,9 @@ def load_installed() -> tuple[Plugin, ...]:
 
 
 @cache
-def _entry_points() -> tuple[metadata.EntryPoint, ...]:
+def _entry_points() -> tuple[EntryPoint, ...]:
+    from importlib import metadata  # slow to load, as help is not to be
+
     return tuple(sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name))
 
 
@@ -121,6 +123,8 @@ _PREFIX = "edgewise_plugin_"
 
 
 def _run_file(path: Path) -> Any:
+    import importlib.util
+
     name = f"{_PREFIX}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -136,6 +140,9 @@ def _run_file(path: Path) -> Any:
 
 
 def _version(module: Any) -> str:
+    import hashlib
+    from importlib import metadata
+
     version = getattr(module, "__version__", None)
     if isinstance(version, str):
         return version

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edgewise.methods import compatibility
+from edgewise.errors import ConfigError
+from edgewise.methods import PARTS
+from edgewise.pipeline import RunOptions, Settings, resolve
 from edgewise.spaces import SPACES
 from tests.cli.conftest import SMALL, Call
 
@@ -83,17 +87,36 @@ def test_a_refused_pair_says_what_to_drop_or_take(said: str, call: Call) -> None
         assert any(word in line for word in ("=none", ".kind=", "above 0"))
 
 
-def test_every_pair_that_is_refused_has_a_call_here() -> None:
-    (pairs,) = [
-        node.value
-        for node in ast.walk(ast.parse(inspect.getsource(compatibility._pair_faults)))
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "pairs"
-    ]
-    assert isinstance(pairs, ast.List)
-    texts = [ast.literal_eval(pair.elts[1]) for pair in pairs.elts if isinstance(pair, ast.Tuple)]
-    assert len(texts) == len(pairs.elts)
-    assert [text for text in texts if not text.startswith(tuple(PAIRS))] == []
-    assert len(texts) == len(PAIRS)
+def sentences() -> list[str]:
+    """The longest fixed text of every sentence in which a part refuses something."""
+    found = []
+    for part in PARTS.values():
+        if "refusals" not in vars(part):
+            continue
+        tree = ast.parse(textwrap.dedent(inspect.getsource(part.refusals)))
+        documented = {id(tree.body[0].body[0].value)}  # type: ignore[attr-defined]
+        inner = {id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values}
+        for node in ast.walk(tree):
+            texts = []
+            if isinstance(node, ast.JoinedStr):
+                texts = [value.value for value in node.values if isinstance(value, ast.Constant)]
+            elif isinstance(node, ast.Constant) and id(node) not in documented | inner:
+                texts = [node.value] if isinstance(node.value, str) else []
+            longest = max(texts, key=len, default="")
+            if len(longest) > 20:
+                found.append(longest)
+    return found
+
+
+def test_every_sentence_in_which_a_part_refuses_something_has_a_call_here() -> None:
+    said = []
+    for _, (name, *changes) in CALLS:
+        with pytest.raises(ConfigError) as error:
+            resolve(name, sets=changes)
+        said.append(str(error.value))
+    known = sentences()
+    assert len(known) >= 10
+    assert [text for text in known if not any(text in one for one in said)] == []
 
 
 def test_every_fault_of_a_call_is_named_on_a_line_of_its_own(call: Call) -> None:
@@ -107,8 +130,11 @@ def test_every_fault_of_a_call_is_named_on_a_line_of_its_own(call: Call) -> None
 def test_space_is_the_same_as_setting_it(space: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     from edgewise.cli import runs
 
+    def options(given: dict[str, Any]) -> Settings:
+        return RunOptions(out="", **given).settings()
+
     begun = []
-    monkeypatch.setattr(runs, "_begin", lambda settings, *_, **__: begun.append(settings))
+    monkeypatch.setattr(runs, "_begin", lambda given, *_, **__: begun.append(options(given)))
     for command in ("run", "search"):
         assert call(command, "--recipe", "darts", "--space", space).code == 0
         assert call(command, "--recipe", "darts", "--set", f"space={space}").code == 0

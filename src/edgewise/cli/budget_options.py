@@ -11,7 +11,6 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from edgewise.config.overrides import with_setting
 from edgewise.errors import ConfigError
 
 BUDGET = "Budget: what the network may need"
@@ -168,6 +167,8 @@ def with_limits(limits: list[str], sets: list[str] | None) -> list[str]:
     Raises:
         ConfigError: an option and a setting say the same thing.
     """
+    from edgewise.config.overrides import with_setting
+
     given = list(sets or [])
     options = {setting: name.replace("_", "-") for name, (setting, _) in BUDGET_OPTIONS.items()}
     for text in limits:

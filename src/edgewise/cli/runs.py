@@ -10,7 +10,6 @@ import typer
 from edgewise.cli import options as opt
 from edgewise.cli.budget_options import takes_budget, with_limits
 from edgewise.cli.folders import run_folder
-from edgewise.config.overrides import with_setting
 from edgewise.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def run(
 ) -> None:
     """Search, derive, train, test, export and report, in one run folder."""
     if resume is not None:
+        from edgewise.config.overrides import with_setting
+
         _refuse_with_resume(ctx)
         memory = with_setting("memory", "search.memory", options.get("memory"), options.get("sets", []))
         _resume(resume, memory)
