@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,7 +101,7 @@ def _begin(
     given: str = "",
     designs: Sequence[Design] = (),
 ) -> None:
-    from edgewise.pipeline import RunOptions, selecting, start
+    from edgewise.pipeline import RunOptions, selecting, start_with
     from edgewise.progress.choose import make_progress
 
     progress = make_progress()
@@ -112,16 +113,8 @@ def _begin(
         settings = selecting(settings)
     source = Path(settings.data.source.rstrip("/")).name.replace("*", "").replace(".parquet", "") or "data"
     with run_folder(given_options.get("out"), f"{settings.name}-{source}-s{options.seed}") as folder:
-        result = start(
-            settings,
-            folder,
-            options=options.options(),
-            command=command,
-            genotype=genotype,
-            given=given,
-            designs=designs,
-            progress=progress,
-        )
+        begun = replace(options, out=folder, progress=progress)
+        result = start_with(begun, settings, command, genotype=genotype, given=given, designs=designs)
     _conclude(result, progress)
 
 

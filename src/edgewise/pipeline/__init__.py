@@ -1,6 +1,6 @@
 """One whole run: search, derive, train, test, export, report."""
 
-from edgewise.pipeline.api import explore, load, run, run_search, run_selection, run_training
+from edgewise.pipeline.api import explore, load, run, run_search, run_selection, run_training, start_with
 from edgewise.pipeline.estimate import PhaseEstimate, duration, estimate
 from edgewise.pipeline.explore import Explored, resume_explore, start_explore
 from edgewise.pipeline.explore_settings import ExploreSettings, resolve_explore
@@ -55,6 +55,7 @@ __all__ = [
     "selection_rows",
     "start",
     "start_explore",
+    "start_with",
     "summary_columns",
     "summary_rows",
 ]

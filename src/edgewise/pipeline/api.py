@@ -28,13 +28,13 @@ def run(options: RunOptions) -> RunResult:
     Raises:
         EdgewiseError: see `edgewise.pipeline.start`.
     """
-    return _start(options, options.settings(), "run")
+    return start_with(options, options.settings(), "run")
 
 
 @made_of(RunOptions)
 def run_search(options: RunOptions) -> RunResult:
     """Searches only: ends with a genotype."""
-    return _start(options, options.settings(), "search")
+    return start_with(options, options.settings(), "search")
 
 
 @made_of_one_and(RunOptions)
@@ -46,7 +46,7 @@ def run_training(genotype: Genotype | Path | str, options: RunOptions) -> RunRes
         options: of the run.
     """
     cells, given = read_genotype(genotype), name_genotype(genotype)
-    return _start(options, options.settings(), "train", genotype=cells, given=given)
+    return start_with(options, options.settings(), "train", genotype=cells, given=given)
 
 
 @made_of_one_and(RunOptions)
@@ -60,10 +60,10 @@ def run_selection(given: Sequence[Genotype | str], options: RunOptions) -> RunRe
     Raises:
         EdgewiseError: see `start`.
     """
-    return _start(options, selecting(options.settings()), "select", designs=designs_of(given))
+    return start_with(options, selecting(options.settings()), "select", designs=designs_of(given))
 
 
-def _start(
+def start_with(
     options: RunOptions,
     settings: Settings,
     command: str,
@@ -72,6 +72,7 @@ def _start(
     given: str = "",
     designs: Sequence[Design] = (),
 ) -> RunResult:
+    """Starts a run with its options; arguments as `edgewise.pipeline.start`."""
     return start(
         settings,
         options.out,

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgewise.config.build import build, dump, to_toml
+from edgewise.config.build import build, to_toml
 from edgewise.config.toml import from_toml
 from edgewise.errors import ConfigError, RunError
 from edgewise.pipeline.explore_settings import ExploreSettings
+from edgewise.pipeline.facts import plugin_facts
 from edgewise.pipeline.record_failure import noting_end
 from edgewise.pipeline.run import Options
 from edgewise.pipeline.scores import Scorer, ScoringPlace, Stopped
 from edgewise.pipeline.sources import path_facts, path_of_run, source_of_run
 from edgewise.pipeline.speed_advice import announce_kernels
-from edgewise.plugins import plugins_of
 from edgewise.progress.plain import SilentProgress
 from edgewise.progress.protocol import Phase, Progress
 from edgewise.report import write_report
@@ -143,8 +143,6 @@ def _checked(workers: int) -> int:
 
 
 def _facts(settings: ExploreSettings, place: ScoringPlace, scorer: Scorer) -> dict[str, Any]:
-    cells = space(settings.space)
-    noted = plugins_of(dump(settings), cells.skeleton, cells.primitives)
     return {
         "status": "running",
         "command": COMMAND,
@@ -157,7 +155,7 @@ def _facts(settings: ExploreSettings, place: ScoringPlace, scorer: Scorer) -> di
         "started": now(),
         "scored_by": scorer.facts(),
         "citations": settings.bibtex(),
-        **({"plugins": noted} if noted else {}),
+        **plugin_facts(settings, settings.space),
     }
 
 

@@ -46,7 +46,7 @@ def run_facts(
         "truth": options.truth,
         **({"track": options.track} if options.track else {}),
         "versions": versions(),
-        **_plugins(settings),
+        **plugin_facts(settings, settings.space),
         "threads": torch.get_num_threads(),
         "processes": compute.processes.world,
         "git": git_state(),
@@ -68,10 +68,15 @@ def run_facts(
     }
 
 
-def _plugins(settings: Settings) -> dict[str, Any]:
-    cells = SPACES.get(settings.space)
-    where = () if cells is None else (cells.skeleton, cells.primitives)
-    noted = plugins_of(dump(settings), where)
+def plugin_facts(settings: Any, space: str) -> dict[str, Any]:
+    """The plug-ins that a run needs, for run.json; nothing where it needs none.
+
+    Args:
+        settings: of the run.
+        space: the name of the space that is searched; it brings primitives and a skeleton along.
+    """
+    cells = SPACES.get(space)
+    noted = plugins_of(dump(settings), () if cells is None else (cells.skeleton, cells.primitives))
     return {"plugins": noted} if noted else {}
 
 
