@@ -26,7 +26,7 @@ PARTS = [
         "parts that come on top are asked nothing",
         "Recipe.all_parts",
         ", *self.parts)",
-        ")",
+        ",)",
         ADDED + "a_rule_on_top_sets_the_weight_decay_of_each_step",
     ),
     plant(
