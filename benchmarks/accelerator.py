@@ -20,7 +20,7 @@ import torch
 from benchmarks.common import MIDDLE, Sizes, noise, search_of, timed
 from edgewise.data import Augment, DataSettings, Splits, load
 from edgewise.methods import Recipe, recipe
-from edgewise.nn import Engine
+from edgewise.nn import EngineName
 from edgewise.runs.provenance import device_name, peak_memory_bytes
 from edgewise.runtime.compute import Compute, Precision
 from edgewise.search import BilevelSearch, SearchTask
@@ -32,13 +32,13 @@ class Way:
 
     Args:
         name: for the table.
-        engine: see `edgewise.nn.Engine`.
+        engine: see `edgewise.nn.EngineName`.
         precision: of forward passes.
         compile: whether they are compiled.
     """
 
     name: str
-    engine: Engine = "auto"
+    engine: EngineName = "auto"
     precision: Precision = "fp32"
     compile: bool = False
 
@@ -65,7 +65,7 @@ def possible(options: argparse.Namespace) -> list[Way]:
     ]
 
 
-def sized(options: argparse.Namespace, engine: Engine) -> Recipe:
+def sized(options: argparse.Namespace, engine: EngineName) -> Recipe:
     """The recipe with the sizes of the command line."""
     base = recipe(options.recipe)
     sizes = replace(

@@ -28,7 +28,7 @@ from scipy.stats import linregress
 from benchmarks.common import Sizes, in_process, noise, search_of, timed
 from benchmarks.supernet import ENGINES, step
 from edgewise.methods import recipe
-from edgewise.nn.native import library
+from edgewise.nn.engines.native import library
 from edgewise.runs.provenance import device_name, peak_memory_bytes
 from edgewise.search import BilevelSearch
 from edgewise.spaces import DARTS

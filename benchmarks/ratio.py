@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.common import Sizes, noise, timed
 from benchmarks.supernet import make, step
-from edgewise.nn.native import library
+from edgewise.nn.engines.native import library
 
 
 def main() -> None:

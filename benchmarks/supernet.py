@@ -28,14 +28,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmarks.common import MIDDLE, Sizes, in_process, noise, search_of, timed, words
 from edgewise.data import Batch
 from edgewise.methods import recipe, strongest
-from edgewise.nn import Engine, Memory
-from edgewise.nn.native import library
+from edgewise.nn import EngineName, Memory
+from edgewise.nn.engines.native import library
 from edgewise.runs.provenance import device_name, peak_memory_bytes
 from edgewise.runtime.random import seeded
 from edgewise.search import BilevelSearch
 from edgewise.spaces import CellSpace, space
 
-ENGINES: dict[str, Engine] = {"published": "plain", "plain": "plain", "grouped": "grouped", "auto": "auto"}
+ENGINES: dict[str, EngineName] = {"published": "plain", "plain": "plain", "grouped": "grouped", "auto": "auto"}
 
 
 def make(

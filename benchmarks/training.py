@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from benchmarks.common import Sizes, in_process, noise, timed, words
 from edgewise.nn import DropPath, NetworkSpec, build_network, use_engine
-from edgewise.nn.native import library
+from edgewise.nn.engines.native import library
 from edgewise.runs.provenance import device_name, peak_memory_bytes
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.optimiser import sgd

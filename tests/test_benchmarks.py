@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import ground_truth, growth
 from benchmarks.common import Sizes
-from edgewise.nn.native import library
+from edgewise.nn.engines.native import library
 
 pytestmark = pytest.mark.slow
 

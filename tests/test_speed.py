@@ -11,8 +11,8 @@ import torch
 
 from edgewise.data import Batch
 from edgewise.methods import RECIPES, ArchParameters
-from edgewise.nn import Engine, SupernetSpec, build_supernet
-from edgewise.nn.native import library
+from edgewise.nn import EngineName, SupernetSpec, build_supernet
+from edgewise.nn.engines.native import library
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch
@@ -37,7 +37,7 @@ def operators(action: Callable[[], object]) -> Counter[str]:
     return Counter({event.key: event.count for event in profile.key_averages() if event.key.startswith("aten::")})
 
 
-def search(name: str, *, channels: int, layers: int, engine: Engine) -> BilevelSearch:
+def search(name: str, *, channels: int, layers: int, engine: EngineName) -> BilevelSearch:
     recipe = RECIPES[name]
     sizes = replace(recipe.search, channels=channels, layers=layers, engine=engine)
     recipe = replace(recipe, search=sizes, warm_up=None)
@@ -72,7 +72,7 @@ def test_a_search_step_at_its_real_size_is_a_few_thousand_operator_calls() -> No
 @pytest.mark.parametrize("engine", ["plain", "auto"])
 @pytest.mark.parametrize("name", ["darts-v1", "pc-darts-gp"])
 def test_a_search_step_does_not_wait_for_the_device(
-    name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    name: str, engine: EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = search(name, channels=8, layers=3, engine=engine)
     step(found)

@@ -15,7 +15,7 @@ import pytest
 from edgewise import explore
 from edgewise.data import SealedImages, load
 from edgewise.errors import ConfigError, RunError
-from edgewise.nn.native import Build
+from edgewise.nn.engines.native import Build
 from edgewise.pipeline import resolve_explore, resume_explore, start_explore
 from edgewise.pipeline.scores import TableScore
 from edgewise.runtime.interrupt import Interrupted

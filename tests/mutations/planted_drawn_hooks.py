@@ -45,14 +45,14 @@ CHANGES_ON_ENGINES = [
     ),
     plant(
         "the kernels leave a skip that halves the sides as it is",
-        "run_cell",
+        "NativeEngine.__call__",
         "changes.outputs.get((e, i), _as_it_is)(",
         "_as_it_is(",
         SAME,
     ),
     plant(
         "the kernels take on a changed convolution",
-        "can_run",
+        "NativeEngine.can_run",
         "and changes.primitives <= {SKIP}",
         "and True",
         CHANGES + "hooks_that_change_convolutions_are_carried_by_the_grouped_cells",
@@ -80,7 +80,7 @@ CHANGES_ON_ENGINES = [
     ),
     plant(
         "grouped cells change nothing",
-        "GroupedCell._terms",
+        "GroupedEngine._terms",
         "others.append(module(share) if change is None else change(module(share)))",
         "others.append(module(share))",
         SAME,

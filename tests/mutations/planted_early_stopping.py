@@ -172,8 +172,8 @@ MEASURES = [
     plant(
         "the Hessian moves the running statistics of batch norms",
         "hessian_eigenvalue",
-        "    with frozen_statistics(search.supernet):\n        logits",
-        "    if True:\n        logits",
+        "    with frozen_statistics(search.supernet), search.supernet.differentiable_twice():\n        logits",
+        "    with search.supernet.differentiable_twice():\n        logits",
         LEFT_ALONE,
     ),
     plant(
@@ -193,7 +193,7 @@ MEASURES = [
     plant(
         "the Hessian sees drop-path and noise",
         "hessian_eigenvalue",
-        "search.supernet(batch.x, mixtures, edge_weights, engine=engine)",
+        "search.supernet(batch.x, mixtures, edge_weights)",
         "search.supernet(batch.x, mixtures, edge_weights, search.hooks(search.recipe.locate(1)[1]))",
         HOOKS + "no_diagnostic_sees_noise_dropout_or_drop_path",
     ),

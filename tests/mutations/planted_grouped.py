@@ -78,7 +78,7 @@ GROUPED_CELLS = [
     ),
     plant(
         "grouped cells wait for the device",
-        "GroupedCell.nodes",
+        "GroupedEngine.__call__",
         "norms.record()",
         "norms.record()\n        assert float(mixture.weights.sum()) > 0.0",
         "tests/search/test_engines.py::test_a_step_reads_no_number_back_from_the_device[nb201-darts-v1]",

@@ -36,16 +36,16 @@ NATIVE_KERNELS = [
     ),
     plant(
         "the kernels record statistics in frozen passes",
-        "run_cell",
+        "NativeEngine.__call__",
         "record=training and all(norm.track_running_stats for norm in islice(norms, 1)),",
         "record=training,",
         NATIVE + "within_frozen_statistics_nothing_is_recorded",
     ),
     plant(
         "the kernels use the batch's statistics in evaluation",
-        "run_cell",
-        "        training=training,",
-        "        training=True,",
+        "NativeEngine.__call__",
+        "            training=training,",
+        "            training=True,",
         NATIVE + "in_evaluation_mode_the_running_statistics_count_and_stay",
     ),
     plant(

@@ -48,8 +48,8 @@ OUTPUTS = [
     plant(
         "the adversary looks through noise",
         "SupernetPasses.perturbed",
-        "self.supernet(batch.x, mixtures, edge_weights, engine=self.engine)",
-        "self.supernet(batch.x, mixtures, edge_weights, self.hooks(position), engine=self.engine)",
+        "self.supernet(batch.x, mixtures, edge_weights)",
+        "self.supernet(batch.x, mixtures, edge_weights, self.hooks(position))",
         HOOKS + "the_adversary_sees_no_noise",
     ),
     plant(
@@ -61,9 +61,9 @@ OUTPUTS = [
     ),
     plant(
         "an operation's hook is told the wrong stride",
-        "mixed_edges",
-        "            stride=stride,\n        )",
-        "            stride=1,\n        )",
+        "MixedEdges.__init__",
+        "                stride=stride,\n            )",
+        "                stride=1,\n            )",
         HOOKS + "the_hook_meets_every_operation_with_its_own_name_and_stride_in_both_steps",
     ),
     plant(
@@ -115,7 +115,7 @@ STAGES = [
     ),
     plant(
         "the supernet keeps operations that its edges dropped",
-        "mixed_edges",
+        "MixedEdges.__init__",
         "if p in allowed and (kept is None or kept[e][i])",
         "if p in allowed",
         NEW_STAGE,

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgewise.nn import (
+    AnySupernet,
     DropPath,
-    Engine,
+    EngineName,
     Hooks,
     Mixture,
     SupernetSpec,
@@ -21,7 +22,7 @@ from edgewise.nn import (
     frozen_statistics,
     frozen_weights,
 )
-from edgewise.nn.native import library
+from edgewise.nn.engines.native import library
 from edgewise.nn.noise import Noise
 from edgewise.runtime.compute import Compute, Precision
 from edgewise.runtime.random import seeded
@@ -43,8 +44,9 @@ class Pair:
     def mixture(self) -> dict[str, Mixture]:
         return {name: Mixture(alpha.softmax(-1)) for name, alpha in self.alpha.items()}
 
-    def loss(self, net: nn.Module, engine: Engine, hooks: Hooks | None = None) -> Tensor:
-        logits = net(self.x, self.mixture(), self.beta, hooks or Hooks(), engine=engine)
+    def loss(self, net: AnySupernet, engine: EngineName, hooks: Hooks | None = None) -> Tensor:
+        net.use_engine(engine)
+        logits = net(self.x, self.mixture(), self.beta, hooks or Hooks())
         return F.cross_entropy(logits, torch.arange(len(self.x)) % CLASSES)
 
     def inputs(self, net: nn.Module) -> list[Tensor]:
@@ -84,14 +86,14 @@ def assert_same_state(pair: Pair) -> None:
     assert [name for name, value in pair.low.state_dict().items() if not torch.equal(value, after[name])] == []
 
 
-def engines() -> list[Engine]:
+def engines() -> list[EngineName]:
     return ["plain", "auto"]
 
 
 @pytest.mark.parametrize("engine", engines())
 @pytest.mark.parametrize("name", ["darts", "s4", "nb201"])
 def test_loss_gradients_and_running_statistics_are_those_of_normal_memory_bit_for_bit(
-    name: str, engine: Engine
+    name: str, engine: EngineName
 ) -> None:
     if engine == "auto" and library() is None:
         pytest.skip("no C++ compiler here")
@@ -137,7 +139,7 @@ def test_gradients_of_gradients_are_the_same() -> None:
 
 
 @pytest.mark.parametrize("engine", engines())
-def test_weights_that_are_given_for_one_pass_are_those_of_the_second_time_too(engine: Engine) -> None:
+def test_weights_that_are_given_for_one_pass_are_those_of_the_second_time_too(engine: EngineName) -> None:
     pair = make(layers=3)
     names = [name for name, _ in pair.normal.named_parameters()]
     other = [(torch.randn(p.shape) * 0.3).requires_grad_() for p in pair.normal.parameters()]
@@ -145,9 +147,8 @@ def test_weights_that_are_given_for_one_pass_are_those_of_the_second_time_too(en
     for net in (pair.normal, pair.low):
         with frozen_statistics(net):
             inputs = (pair.x, pair.mixture(), pair.beta)
-            logits = torch.func.functional_call(
-                net, dict(zip(names, other, strict=True)), inputs, {"engine": engine}
-            )
+            net.use_engine(engine)
+            logits = torch.func.functional_call(net, dict(zip(names, other, strict=True)), inputs)
         found.append(list(torch.autograd.grad(logits.square().sum(), other, allow_unused=True)))
     assert_same(*found)
     assert_same_state(pair)
@@ -223,7 +224,7 @@ def test_the_primitive_noise_draws_the_same_the_second_time_and_counts_once() ->
 
 
 @pytest.mark.parametrize("engine", engines())
-def test_low_memory_keeps_less_for_the_backward_pass(engine: Engine) -> None:
+def test_low_memory_keeps_less_for_the_backward_pass(engine: EngineName) -> None:
     pair = make(size=16)
     kept = []
     for net in (pair.normal, pair.low):

@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgewise.methods import OperationNoise, SchedulePosition, SkipDropout
-from edgewise.nn import AnySupernet, DropPath, Engine, Hooks, Mixture, SupernetSpec, build_supernet
-from edgewise.nn import nb201 as nb201_room
-from edgewise.nn import supernet as room
+from edgewise.nn import AnySupernet, DropPath, EngineName, Hooks, Mixture, SupernetSpec, build_supernet
+from edgewise.nn import edges as room
+from edgewise.nn.engines.native import NativeEngine, library
 from edgewise.nn.hooks import DrawnHook, OperationHook
-from edgewise.nn.native import library
 from edgewise.runtime.random import seeded
 from edgewise.spaces import space
 
@@ -68,13 +67,14 @@ def make(
 
 
 def outcome(
-    net: AnySupernet, x: Tensor, arch: list[Tensor], hooks: Hooks, engine: Engine, active: Tensor | None = None
+    net: AnySupernet, x: Tensor, arch: list[Tensor], hooks: Hooks, engine: EngineName, active: Tensor | None = None
 ) -> dict[str, Tensor]:
     """Logits, gradients and statistics of one pass; the net is left alone."""
     net, types = copy.deepcopy(net), net.space.cell_types
     mixture = {name: Mixture(a.softmax(-1), active) for name, a in zip(types, arch[: len(types)], strict=True)}
     beta = dict(zip(types, arch[len(types) :], strict=True))
-    logits = net(x, mixture, beta, hooks, engine=engine)
+    net.use_engine(engine)
+    logits = net(x, mixture, beta, hooks)
     inputs = [*arch, *net.parameters()]
     found = torch.autograd.grad(
         F.cross_entropy(logits, torch.arange(len(x)) % CLASSES), inputs, allow_unused=True, materialize_grads=True
@@ -94,16 +94,15 @@ def farthest(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
 def runs_plain(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Notes each cell that is computed module by module."""
     seen: list[bool] = []
-    for module in (room, nb201_room):
-        plain = module.mix_nodes
-        monkeypatch.setattr(module, "mix_nodes", lambda *a, plain=plain: (seen.append(True), plain(*a))[1])
+    plain = room.mix_nodes
+    monkeypatch.setattr(room, "mix_nodes", lambda *a: (seen.append(True), plain(*a))[1])
     return seen
 
 
 @pytest.mark.parametrize("engine", ["grouped", "auto"])
 @pytest.mark.parametrize(("where", "k", "name"), CASES)
 def test_hooks_come_to_the_plain_cells_numbers_in_float64(
-    where: str, k: int, name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    where: str, k: int, name: str, engine: EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = make(where, k, torch.float64)
     plain = outcome(*case, HOOKS[name](), "plain")
@@ -119,8 +118,8 @@ def test_the_kernels_carry_what_recipes_do_and_in_float32_logits_are_those_of_th
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[bool] = []
-    run_cell = room.run_cell
-    monkeypatch.setattr(room, "run_cell", lambda *a, **k: (ran.append(True), run_cell(*a, **k))[1])
+    run = NativeEngine.__call__
+    monkeypatch.setattr(NativeEngine, "__call__", lambda *a: (ran.append(True), run(*a))[1])
     case = make("darts", 4, torch.float32)
     plain, fast = (outcome(*case, HOOKS[name](), engine)["logits"] for engine in ("plain", "auto"))
     torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
@@ -129,7 +128,7 @@ def test_the_kernels_carry_what_recipes_do_and_in_float32_logits_are_those_of_th
 
 @pytest.mark.parametrize("engine", ["grouped", "auto"])
 @pytest.mark.parametrize("name", ["all", "drop-path"])
-def test_with_low_memory_a_cell_is_changed_as_it_was_the_first_time(name: str, engine: Engine) -> None:
+def test_with_low_memory_a_cell_is_changed_as_it_was_the_first_time(name: str, engine: EngineName) -> None:
     def hooks() -> Hooks:
         draws = stream(1), stream(2), stream(3)
         operation = OperationNoise().hook(SchedulePosition(0, 4), draws[0])
@@ -146,7 +145,7 @@ def test_with_low_memory_a_cell_is_changed_as_it_was_the_first_time(name: str, e
 
 
 @pytest.mark.parametrize("engine", ["grouped", "auto"])
-def test_operations_that_are_not_active_draw_nothing(engine: Engine) -> None:
+def test_operations_that_are_not_active_draw_nothing(engine: EngineName) -> None:
     case = make("darts", 1, torch.float64)
     active = torch.zeros(14, 8, dtype=torch.bool)
     active[torch.arange(14), torch.arange(14) % 8] = True
@@ -156,7 +155,7 @@ def test_operations_that_are_not_active_draw_nothing(engine: Engine) -> None:
 
 @pytest.mark.parametrize("engine", ["grouped", "auto"])
 def test_hooks_that_change_convolutions_are_carried_by_the_grouped_cells(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def halve() -> Hooks:
         return Hooks(

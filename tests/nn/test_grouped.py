@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from edgewise.nn import (
     AnySupernet,
-    Engine,
+    EngineName,
     Hooks,
     Mixture,
     PartialChannelEdge,
@@ -24,9 +24,9 @@ from edgewise.nn import (
     frozen_statistics,
     frozen_weights,
 )
-from edgewise.nn.grouped import cell
-from edgewise.nn.grouped.pools import run_pool
-from edgewise.nn.grouped.weigh import weigh
+from edgewise.nn.engines.grouped import cell
+from edgewise.nn.engines.grouped.pools import run_pool
+from edgewise.nn.engines.grouped.weigh import weigh
 from edgewise.runtime.random import seeded
 from edgewise.spaces import NB201, space
 
@@ -45,12 +45,13 @@ class Case:
     beta: dict[str, Tensor] | None
     active: Active | None = None
 
-    def logits(self, engine: Engine, hooks: Hooks | None = None) -> Tensor:
+    def logits(self, engine: EngineName, hooks: Hooks | None = None) -> Tensor:
         drawn = self.active or dict.fromkeys(self.alpha)
         mixture = {name: Mixture(alpha.softmax(-1), drawn[name]) for name, alpha in self.alpha.items()}
-        return self.net(self.x, mixture, self.beta, hooks or Hooks(), engine=engine)
+        self.net.use_engine(engine)
+        return self.net(self.x, mixture, self.beta, hooks or Hooks())
 
-    def loss(self, engine: Engine) -> Tensor:
+    def loss(self, engine: EngineName) -> Tensor:
         return F.cross_entropy(self.logits(engine), torch.arange(len(self.x)) % CLASSES)
 
     def arch(self) -> list[Tensor]:
@@ -94,7 +95,7 @@ def distance(a: Tensor, b: Tensor) -> float:
     return float((a - b).detach().norm() / a.detach().norm().clamp_min(1e-12))
 
 
-def steps(case: Case, engine: Engine) -> tuple[Tensor, dict[str, Tensor | None], dict[str, Tensor]]:
+def steps(case: Case, engine: EngineName) -> tuple[Tensor, dict[str, Tensor | None], dict[str, Tensor]]:
     """Logits and gradients of everything after a step of descent, and the state then; the case is left alone."""
     case = replace(case, net=copy.deepcopy(case.net))
     weights = list(case.net.parameters())
@@ -299,7 +300,7 @@ def test_a_copy_of_a_supernet_computes_with_its_own_weights() -> None:
 
 
 def test_hooks_see_every_output_whatever_the_engine() -> None:
-    seen: dict[Engine, list[str]] = {"plain": [], "grouped": []}
+    seen: dict[EngineName, list[str]] = {"plain": [], "grouped": []}
     for engine, names in seen.items():
 
         def note(primitive: str, stride: int, out: Tensor, names: list[str] = names) -> Tensor:
@@ -313,14 +314,14 @@ def test_hooks_see_every_output_whatever_the_engine() -> None:
 @pytest.mark.parametrize(("engine", "calls"), [("auto", 3), ("grouped", 3), ("plain", 0)])
 @pytest.mark.parametrize("name", ["nb201", "s4"])
 def test_auto_is_grouped_where_there_are_no_kernels(
-    name: str, engine: Engine, calls: int, monkeypatch: pytest.MonkeyPatch
+    name: str, engine: EngineName, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nodes, seen = cell.GroupedCell.nodes, []
+    compute, seen = cell.GroupedEngine.__call__, []
 
-    def note(*arguments: Any, **options: Any) -> list[Tensor]:
+    def note(*arguments: Any, **options: Any) -> Tensor:
         seen.append(arguments)
-        return nodes(*arguments, **options)
+        return compute(*arguments, **options)
 
-    monkeypatch.setattr(cell.GroupedCell, "nodes", note)
+    monkeypatch.setattr(cell.GroupedEngine, "__call__", note)
     make(name).logits(engine)
     assert len(seen) == calls

@@ -26,7 +26,7 @@ def mixed(stride: int = 1) -> MixedOperation:
 
 def cell(*, reduce: bool, space: CellSpace = SMALL) -> SearchCell:
     place = CellPlace("reduce" if reduce else "normal", 4, 4, 4, reduce=reduce, reduce_previous=False)
-    return SearchCell(space, place, k=1)
+    return SearchCell(space, place, SupernetSpec(2, 3, 2))
 
 
 def net() -> Supernet:

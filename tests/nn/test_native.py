@@ -7,15 +7,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgewise.nn import Engine, Mixture, Supernet, SupernetSpec, frozen_statistics, frozen_weights
-from edgewise.nn.native import can_run, library
+from edgewise.nn import (
+    AnySupernet,
+    EngineName,
+    MixedEdges,
+    Mixture,
+    NB201Supernet,
+    Supernet,
+    SupernetSpec,
+    frozen_statistics,
+    frozen_weights,
+)
+from edgewise.nn.drawn_hooks import NO_CHANGES
+from edgewise.nn.engines.native import library
 from edgewise.runtime.random import seeded
 from edgewise.spaces import space
 
@@ -38,9 +49,10 @@ class Case:
     beta: dict[str, Tensor] | None
     active: Tensor | None = None
 
-    def logits(self, engine: Engine) -> Tensor:
+    def logits(self, engine: EngineName) -> Tensor:
         mixture = {name: Mixture(alpha.softmax(-1), self.active) for name, alpha in self.alpha.items()}
-        return self.net(self.x, mixture, self.beta, engine=engine)
+        self.net.use_engine(engine)
+        return self.net(self.x, mixture, self.beta)
 
     def inputs(self) -> dict[str, Tensor]:
         beta = {f"beta.{name}": value for name, value in (self.beta or {}).items()}
@@ -69,7 +81,7 @@ def make(
     return Case(net, x, alpha, beta if k > 1 else None)
 
 
-def outcome(case: Case, engine: Engine) -> tuple[Tensor, dict[str, Tensor | None], dict[str, Tensor]]:
+def outcome(case: Case, engine: EngineName) -> tuple[Tensor, dict[str, Tensor | None], dict[str, Tensor]]:
     """Logits, gradients of everything, and the state afterwards; the net is put back."""
     before = copy.deepcopy(case.net.state_dict())
     logits = case.logits(engine)
@@ -86,8 +98,16 @@ def distance(a: Tensor, b: Tensor) -> float:
     return float((a - b).norm() / a.norm().clamp_min(1e-12))
 
 
+def kernels_run(net: AnySupernet, x: Tensor) -> bool:
+    """Whether the kernels take on every cell of a supernet."""
+    net.use_engine("auto")
+    return all(
+        module.engines[0].can_run(x, NO_CHANGES) for module in net.modules() if isinstance(module, MixedEdges)
+    )
+
+
 def assert_same(case: Case, *, tolerance: float = 1e-10) -> None:
-    assert can_run(case.net.space, case.x)
+    assert kernels_run(case.net, case.x)
     plain, fast = outcome(case, "plain"), outcome(case, "auto")
     assert distance(plain[0], fast[0]) < tolerance
     assert {n for n, g in plain[1].items() if g is None} == {n for n, g in fast[1].items() if g is None}
@@ -189,17 +209,29 @@ def test_nan_in_a_weight_reaches_the_logits() -> None:
 
 def test_the_kernels_refuse_what_they_do_not_know() -> None:
     case = make()
-    assert not can_run(space("nasnet"), case.x)
-    assert not can_run(space("s4"), case.x)
-    assert not can_run(space("darts"), case.x.half())
+    assert kernels_run(case.net, case.x)
+    assert not kernels_run(make("s4").net, case.x)
+    assert not kernels_run(case.net, case.x.half())
     with torch.autocast("cpu", torch.bfloat16):
-        assert not can_run(space("darts"), case.x)
+        assert not kernels_run(case.net, case.x)
+
+
+def test_the_kernels_refuse_pools_without_batch_norms_and_cells_that_give_the_last_node_alone() -> None:
+    x = make().x
+    spec = SupernetSpec(8, 3, CLASSES)
+    one_input = space("nb201").topology
+    pools = replace(space("nb201"), name="pools", primitives=("none", "avg_pool_3x3"))
+    identities = replace(pools, primitives=("none", "skip_connect"))
+    for odd in (pools, replace(pools, output="concat"), identities):
+        assert odd.topology == one_input
+        assert not kernels_run(NB201Supernet(odd, spec), x)
+    assert kernels_run(NB201Supernet(replace(identities, output="concat"), spec), x)
 
 
 def test_a_second_derivative_is_refused_instead_of_wrong() -> None:
     case = make()
     loss = F.cross_entropy(case.logits("auto"), torch.arange(len(case.x)) % CLASSES)
-    with pytest.raises(RuntimeError, match=r"differentiated twice.*engine='plain'"):
+    with pytest.raises(RuntimeError, match=r"differentiated twice.*search.engine=plain"):
         torch.autograd.grad(loss, [case.alpha["normal"]], create_graph=True)
 
 
@@ -210,7 +242,7 @@ def test_without_kernels_auto_is_the_grouped_supernet(name: str, value: str, tmp
         "from tests.nn.test_native import make\n"
         "import torch\n"
         "case = make()\n"
-        "from edgewise.nn.native import library\n"
+        "from edgewise.nn.engines.native import library\n"
         "assert library() is None and library() is None\n"
         "assert torch.equal(case.logits('grouped'), case.logits('auto'))\n"
     )

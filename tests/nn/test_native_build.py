@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.nn.native import Build, build_once
-from edgewise.nn.native import build as compiling
+from edgewise.nn.engines.native import Build, build_once
+from edgewise.nn.engines.native import build as compiling
 
 OTHER = 65534
 
@@ -139,7 +139,7 @@ def test_a_library_that_was_cut_does_not_kill_the_process(machine: Machine) -> N
     machine.process()
     cut(machine.library)
     done = subprocess.run(
-        [sys.executable, "-c", "from edgewise.nn.native import build_once; print(build_once().note)"],
+        [sys.executable, "-c", "from edgewise.nn.engines.native import build_once; print(build_once().note)"],
         capture_output=True,
         text=True,
     )
@@ -157,7 +157,7 @@ def test_a_library_that_was_replaced_when_its_writer_was_killed_is_compiled_anew
 
 def test_two_processes_at_once_leave_one_whole_library(machine: Machine, stub: Path) -> None:
     machine.let_compiler(f'sleep 2; cp "{stub}" "$made"; printf "\\0%s" $$ >> "$made"')
-    code = "from edgewise.nn.native import library; assert library() is not None"
+    code = "from edgewise.nn.engines.native import library; assert library() is not None"
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [one.wait(timeout=100) for one in running] == [0, 0]
     machine.assert_whole()

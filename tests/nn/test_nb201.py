@@ -256,7 +256,7 @@ def test_a_space_that_cannot_be_searched_and_a_genotype_of_no_space_are_refused(
 
 
 def search_cell(k: int = 1) -> StagedSearchCell:
-    return StagedSearchCell(NB201, 4, k=k, kept=None)
+    return StagedSearchCell(NB201, 4, SupernetSpec(4, 3, 2, k=k), None)
 
 
 def test_row_e_of_the_mixture_belongs_to_edge_e_in_the_order_by_target_then_source():

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgewise.nn import synchronise
-from edgewise.nn.grouped import cell
+from edgewise.nn.engines.grouped import cell
 from edgewise.nn.synchronised import normalise_together
 from edgewise.runtime.distributed import Processes
 from edgewise.runtime.random import seeded

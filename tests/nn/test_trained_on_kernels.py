@@ -23,7 +23,7 @@ from edgewise.nn import (
     operation,
     use_engine,
 )
-from edgewise.nn.native import library
+from edgewise.nn.engines.native import library
 from edgewise.nn.operations import relu_conv_norm
 from edgewise.runtime.distributed import Processes
 from edgewise.runtime.random import seeded

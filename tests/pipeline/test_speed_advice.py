@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from edgewise.methods import RECIPES
-from edgewise.nn.native import Build
+from edgewise.nn.engines.native import Build
 from edgewise.pipeline import Options, resume, start
 from edgewise.pipeline.speed_advice import announce_kernels, speed_notes, wants_kernels
 from edgewise.runs.folder import RunFolder

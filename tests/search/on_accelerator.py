@@ -21,7 +21,7 @@ from torch import Tensor
 from edgewise.data import DataSettings, Splits, load
 from edgewise.data.streamed import StreamedPixels
 from edgewise.methods import RECIPES, Adversarial, ArchParameters, ConflictMeter, Recipe, projection
-from edgewise.nn import Engine
+from edgewise.nn import EngineName
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import Streams
 from edgewise.search import SearchTask, bilevel
@@ -49,7 +49,7 @@ Case = tuple[str, Callable[[], Task], AbstractContextManager[Any]]
 """Its name, what makes it, and what is wrong within it."""
 
 
-def search(recipe: Recipe, engine: Engine, device: str = NAME, splits: Splits | None = None) -> SearchTask:
+def search(recipe: Recipe, engine: EngineName, device: str = NAME, splits: Splits | None = None) -> SearchTask:
     """A search of two steps an epoch, or more on other images."""
     recipe = replace(recipe, search=replace(recipe.search, engine=engine))
     if isinstance(recipe.perturbation, Adversarial):
@@ -74,7 +74,7 @@ def streamed(source: Path) -> SearchTask:
     return search(named("darts-v1"), "grouped", splits=splits)
 
 
-def recipes(engine: Engine, device: str = NAME) -> Iterator[Case]:
+def recipes(engine: EngineName, device: str = NAME) -> Iterator[Case]:
     """Every recipe of the table."""
     for name in RECIPES:
         yield name, lambda name=name: search(named(name), engine, device), nullcontext()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.nn import Engine, Hooks, Mixture, Supernet
+from edgewise.nn import Hooks, Mixture, Supernet
 from edgewise.nn.hooks import NO_HOOKS
 from edgewise.search import BilevelSearch
 
@@ -58,8 +58,6 @@ def watch_passes(search: BilevelSearch, patch: pytest.MonkeyPatch) -> Passes:
         mixture: dict[str, Mixture],
         edge_weights: Any = None,
         hooks: Hooks = NO_HOOKS,
-        *,
-        engine: Engine = "plain",
     ) -> Tensor:
         passes.seen.append(
             Pass(
@@ -71,7 +69,7 @@ def watch_passes(search: BilevelSearch, patch: pytest.MonkeyPatch) -> Passes:
                 norm.track_running_stats and norm.training,
             )
         )
-        return plain(self, x, mixture, edge_weights, hooks, engine=engine)
+        return plain(self, x, mixture, edge_weights, hooks)
 
     patch.setattr(Supernet, "forward", forward)
     return passes

@@ -40,7 +40,7 @@ from edgewise.methods import (
     TrainSettings,
     with_projection,
 )
-from edgewise.nn import Engine, Supernet, SupernetSpec, synchronise
+from edgewise.nn import EngineName, Supernet, SupernetSpec, synchronise
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import Streams, seeded
 from edgewise.search import BilevelSearch, SearchBatches
@@ -100,14 +100,14 @@ def search(recipe: Recipe, space: CellSpace = SMALL, *, seed: int = 3) -> tuple[
     return BilevelSearch(recipe, supernet, arch, streams, compute), SearchBatches(*feeds)  # type: ignore[arg-type]
 
 
-def sized(recipe: Recipe, engine: Engine) -> Recipe:
+def sized(recipe: Recipe, engine: EngineName) -> Recipe:
     """The recipe at the size of a test; engine `auto` is kernels for one process and grouped for several."""
     recipe = tiny(recipe)
     return replace(recipe, search=replace(recipe.search, engine=engine))
 
 
 def searched(
-    recipe: Recipe, space: CellSpace = SMALL, *, steps: int = STEPS, engine: Engine = "auto"
+    recipe: Recipe, space: CellSpace = SMALL, *, steps: int = STEPS, engine: EngineName = "auto"
 ) -> dict[str, Any]:
     """What is left of a search after some steps."""
     task, batches = search(sized(recipe, engine), space)

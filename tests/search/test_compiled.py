@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from edgewise.methods import RECIPES, Recipe
-from edgewise.nn import Engine, Mixture, SupernetSpec, build_supernet
+from edgewise.nn import EngineName, Mixture, SupernetSpec, build_supernet
 from edgewise.runtime.compiling import Compiled
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import seeded
@@ -32,7 +32,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> Backend:
     return use_backend(monkeypatch)
 
 
-def on(engine: Engine, recipe: Recipe) -> Recipe:
+def on(engine: EngineName, recipe: Recipe) -> Recipe:
     recipe = tiny(recipe)
     return replace(recipe, search=replace(recipe.search, engine=engine))
 
@@ -53,7 +53,7 @@ def after_two_steps(found: BilevelSearch) -> dict[str, Tensor]:
 @pytest.mark.parametrize("engine", ["plain", "grouped"])
 @pytest.mark.parametrize("name", ["pc-darts-gp", "darts-v2-fd"])
 def test_a_compiled_search_ends_where_an_uncompiled_one_ends(
-    name: str, engine: Engine, graphs: Backend, monkeypatch: pytest.MonkeyPatch
+    name: str, engine: EngineName, graphs: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = on(engine, RECIPES[name])
     one, two = (after_two_steps(search(recipe, compiled=c, patch=monkeypatch)) for c in (False, True))
@@ -68,10 +68,11 @@ def test_grouped_cells_of_nas_bench_201_are_one_graph_with_the_same_logits(graph
         supernet = build_supernet(NB201, SupernetSpec(8, 3, 5, k=2)).double()
     mixture = {"cell": Mixture(torch.rand(6, 5, dtype=torch.float64))}
     x = make_batch(1).x
-    expected = copy.deepcopy(supernet)(x, mixture, None, engine="grouped")
+    supernet.use_engine("grouped")
+    expected = copy.deepcopy(supernet)(x, mixture, None)
     supernet.prepare()
     compiled = Compiled(supernet.forward, torch.device("cpu"))
-    torch.testing.assert_close(compiled(x, mixture, None, engine="grouped"), expected, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(compiled(x, mixture, None), expected, rtol=1e-9, atol=1e-11)
     assert (graphs.graphs, compiled.failed) == (1, False)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from edgewise.data import Batch, in_order
 from edgewise.methods import Diagnostics
 from edgewise.nn import Mixture
-from edgewise.nn import supernet as supernet_module
+from edgewise.nn import edges as edges_module
 from edgewise.search import BilevelSearch
 from edgewise.search.diagnostics import (
     discretisation_gap,
@@ -194,7 +194,7 @@ def test_the_gap_moves_no_statistics_no_weights_and_no_mode() -> None:
 
 def test_the_gap_runs_on_the_searchs_engine_and_is_the_same_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
     found, cells = {}, {"plain": 0, "grouped": 0, "auto": 0}
-    mix_nodes = supernet_module.mix_nodes
+    mix_nodes = edges_module.mix_nodes
     for engine in cells:
         base = named("pc-darts")
         search = make_search(replace(base, search=replace(base.search, engine=engine)))  # type: ignore[arg-type]
@@ -203,7 +203,7 @@ def test_the_gap_runs_on_the_searchs_engine_and_is_the_same_on_all(monkeypatch: 
             cells[engine] += 1
             return mix_nodes(*arguments)
 
-        monkeypatch.setattr(supernet_module, "mix_nodes", note)
+        monkeypatch.setattr(edges_module, "mix_nodes", note)
         found[engine] = discretisation_gap(search, [make_batch(2, size=32)], quick_task(base).genotype())
     assert found["auto"] == found["grouped"] == found["plain"]
     # Both mixtures through three cells.

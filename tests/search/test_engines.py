@@ -8,7 +8,7 @@ import torch
 from benchmarks import supernet as benchmark
 from benchmarks.common import Sizes, noise
 from edgewise.data import Batch
-from edgewise.nn.grouped import cell
+from edgewise.nn.engines.grouped import cell
 from edgewise.search import BilevelSearch
 
 

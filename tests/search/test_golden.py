@@ -14,7 +14,7 @@ import torch
 
 from edgewise.data import Batch
 from edgewise.methods import DARTS_V1, PC_DARTS, PC_DARTS_GP, ArchParameters, ArchSettings, Recipe, derive
-from edgewise.nn import Engine, Supernet, SupernetSpec
+from edgewise.nn import EngineName, Supernet, SupernetSpec
 from edgewise.runtime.compute import Compute
 from edgewise.runtime.random import Streams
 from edgewise.search import BilevelSearch, SearchBatches
@@ -54,7 +54,7 @@ def batch(salt: int) -> Batch:
     return Batch(x.view(4, 3, 8, 8), torch.arange(4) % 3, torch.arange(4))
 
 
-def run(recipe: Recipe, engine: Engine = "plain") -> dict[str, list[float] | str]:
+def run(recipe: Recipe, engine: EngineName = "plain") -> dict[str, list[float] | str]:
     """Losses of each step, sums of alpha and beta at the end, and the normal cell."""
     sizes = replace(recipe.search, engine=engine)
     recipe = replace(recipe, warm_up=None, arch=ArchSettings(lr=0.02), search=sizes)
@@ -81,7 +81,7 @@ def run(recipe: Recipe, engine: Engine = "plain") -> dict[str, list[float] | str
 
 
 @cache
-def outcome(name: str, engine: Engine = "plain") -> dict[str, list[float] | str]:
+def outcome(name: str, engine: EngineName = "plain") -> dict[str, list[float] | str]:
     return run({"darts": DARTS_V1, "pc-darts": PC_DARTS, "pc-darts-gp": PC_DARTS_GP}[name], engine)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgewise.errors import ConfigError, RunError
-from edgewise.nn.native import Build
+from edgewise.nn.engines.native import Build
 from edgewise.runtime.interrupt import Interrupted
 from edgewise.study import Study, StudyOptions, conduct, read_study
 from edgewise.study.runner import _threads

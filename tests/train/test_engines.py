@@ -13,7 +13,7 @@ from edgewise.config.build import build
 from edgewise.errors import ConfigError
 from edgewise.methods import TrainSettings
 from edgewise.nn import DropPath, SeparableConv
-from edgewise.nn.native import library
+from edgewise.nn.engines.native import library
 from edgewise.runtime.compute import Compute
 from edgewise.train import TrainTask
 from tests.search.problem import make_splits

@@ -8,7 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 
 from edgewise.config.limits import BatchSize, Channels, Epochs, Layers
-from edgewise.nn import Engine, Memory, NetworkEngine
+from edgewise.nn import EngineName, Memory, NetworkEngine
 
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
@@ -40,7 +40,7 @@ class SearchSettings:
     layers: Layers = 8
     arch_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
     trace_steps: bool = False
-    engine: Engine = "auto"
+    engine: EngineName = "auto"
     memory: Memory = "normal"
 
 

@@ -7,7 +7,8 @@ from edgewise.nn.cell import DerivedCell, reduction_layers
 from edgewise.nn.cost import Cost, count_params, measure_cost
 from edgewise.nn.derived_on_kernels import AveragePool, PointwiseConv, SeparableConv, use_engine
 from edgewise.nn.drop_path import BranchCounter, DrawnDropPath, DropPath
-from edgewise.nn.engine import Engine, NetworkEngine
+from edgewise.nn.edges import MixedEdges
+from edgewise.nn.engines.engine import Engine, EngineName, NetworkEngine
 from edgewise.nn.factorized import FactorizedReduction
 from edgewise.nn.fit import Figures, Fitted, Fitting, measure_figures
 from edgewise.nn.hand_made import HAND_MADE, HandMade, hand_made
@@ -41,6 +42,7 @@ __all__ = [
     "DropPath",
     "EdgeHook",
     "Engine",
+    "EngineName",
     "FactorizedReduction",
     "Figures",
     "Fitted",
@@ -49,6 +51,7 @@ __all__ = [
     "Hooks",
     "InvertedResidualNetwork",
     "Memory",
+    "MixedEdges",
     "MixedOperation",
     "Mixture",
     "NB201Network",

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from edgewise.nn.engine import Engine
 from edgewise.nn.hooks import NO_HOOKS, Hooks
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.noise import Noise
@@ -51,15 +50,10 @@ class Recomputed:
         self.owner = owner
         self.function = function
 
-    def __call__(self, *arguments: Argument, engine: Engine | None = None) -> Tensor:
-        """The function's output.
-
-        Args:
-            arguments: the function's.
-            engine: the function's, where it takes one.
-        """
+    def __call__(self, *arguments: Argument) -> Tensor:
+        """The function's output."""
         hooks = next((one for one in arguments if isinstance(one, Hooks)), NO_HOOKS)
-        bound = _Bound(self.owner, self.function, engine)
+        bound = _Bound(self.owner, self.function)
         parameters = dict(bound.named_parameters())
         tensors = [*_tensors(arguments), *parameters.values()]
         repeatable = hooks == NO_HOOKS or hooks.draws is not None
@@ -77,17 +71,17 @@ class Recomputed:
 class _Bound(nn.Module):
     """A function over the weights of its owner."""
 
-    def __init__(self, owner: nn.Module, function: Callable[..., Tensor], engine: Engine | None) -> None:
+    def __init__(self, owner: nn.Module, function: Callable[..., Tensor]) -> None:
         super().__init__()
         self.owner = owner
         self.training = owner.training
         # Not an attribute of its own: a module would be registered, and its weights twice.
-        self._held = (function, engine)
+        self._held = (function,)
 
     def forward(self, *arguments: Argument) -> Tensor:
         """The function's output."""
-        function, engine = self._held
-        return function(*arguments) if engine is None else function(*arguments, engine=engine)
+        (function,) = self._held
+        return function(*arguments)
 
 
 @dataclass(frozen=True)

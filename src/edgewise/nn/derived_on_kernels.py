@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.modules import module as registry
 
-from edgewise.nn.engine import NetworkEngine
-from edgewise.nn.native.affine import can_train
-from edgewise.nn.native.average import average
-from edgewise.nn.native.plan import Stage
-from edgewise.nn.native.pointwise import train_pointwise
-from edgewise.nn.native.separable import train_separable
+from edgewise.nn.engines.engine import NetworkEngine
+from edgewise.nn.engines.native.affine import can_train
+from edgewise.nn.engines.native.average import average
+from edgewise.nn.engines.native.plan import Stage
+from edgewise.nn.engines.native.pointwise import train_pointwise
+from edgewise.nn.engines.native.separable import train_separable
 
 
 class OnEngine(nn.Module):

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgewise.nn.derived_on_kernels import OnEngine
-from edgewise.nn.native.affine import can_train
-from edgewise.nn.native.pointwise import train_pointwise
+from edgewise.nn.engines.native.affine import can_train
+from edgewise.nn.engines.native.pointwise import train_pointwise
 
 
 class FactorizedReduction(OnEngine):

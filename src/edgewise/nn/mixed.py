@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from edgewise.errors import ConfigError
 from edgewise.nn.hooks import OperationHook
+from edgewise.spaces.space import CellSpace
 
 
 class MixedOperation(nn.Module):
@@ -106,6 +107,18 @@ class PartialChannelEdge(nn.Module):
             rest = F.max_pool2d(rest, 2, 2, ceil_mode=True)
         mixed = self.mixed(x[:, :share], weights, active, hook)
         return channel_shuffle(torch.cat([mixed, rest], dim=1), self.k)
+
+
+def join_nodes(states: Sequence[Tensor], space: CellSpace) -> Tensor:
+    """The output of a cell, [B, C * nodes, h, w], from the values of its nodes, [B, C, h, w] each.
+
+    Args:
+        states: of all nodes, the inputs first.
+        space: says which nodes are joined.
+    """
+    if len(space.concat) == 1:
+        return states[space.concat[0]]
+    return torch.cat([states[node] for node in space.concat], dim=1)
 
 
 def channel_shuffle(x: Tensor, groups: int) -> Tensor:

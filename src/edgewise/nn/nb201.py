@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from torch import Tensor, nn
 
 from edgewise.errors import ConfigError
-from edgewise.nn.activation_checkpointing import checkpointed
-from edgewise.nn.drawn_hooks import draw_changes
 from edgewise.nn.drop_path import DropPath
-from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes
-from edgewise.nn.engine import Engine
-from edgewise.nn.grouped import GroupedCell
+from edgewise.nn.edges import Kept, MixedEdges, sum_nodes
 from edgewise.nn.hooks import NO_HOOKS, Hooks
-from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.nn.network import AnyNetwork, NetworkSpec
 from edgewise.nn.operations import operation, relu_conv_norm
@@ -150,31 +144,22 @@ class NB201Network(AnyNetwork):
 class StagedSearchCell(nn.Module):
     """A searched cell with one input. Batch norms have no affine part; pools have no batch norm behind them."""
 
-    def __init__(self, space: CellSpace, channels: int, *, k: int, kept: Kept | None) -> None:
+    def __init__(self, space: CellSpace, channels: int, spec: SupernetSpec, kept: Kept | None) -> None:
         super().__init__()
-        self.space = space
-        self.edges = mixed_edges(
+        self.edges = MixedEdges(
             space,
             space.cell_types[0],
             channels=channels,
-            k=k,
+            k=spec.k,
             kept=kept,
             make=lambda primitive, width, stride: operation(primitive, width, stride=stride, affine=False),
             strides=[1] * len(space.topology.edges),
+            memory=spec.memory,
         )
-        self.grouped = GroupedCell(space, self.edges)
 
-    def forward(
-        self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks, *, engine: Engine = "plain"
-    ) -> Tensor:
+    def forward(self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks) -> Tensor:
         """Maps [B, C, H, W] to the same shape; see `SearchCell.forward`."""
-        edges = cast(list[PartialChannelEdge], list(self.edges))
-        changes = None if engine == "plain" else draw_changes(self.space, edges, [x], mixture, hooks)
-        if changes is None:
-            states = mix_nodes([x], self.edges, self.space, mixture, edge_weights, hooks)
-        else:
-            states = self.grouped.nodes([x], mixture, edge_weights, training=self.training, changes=changes)
-        return states[self.space.concat[0]]
+        return self.edges([x], mixture, edge_weights, hooks)
 
 
 class NB201Supernet(AnySupernet):
@@ -199,19 +184,11 @@ class NB201Supernet(AnySupernet):
         self.stem = Stem(spec.stem, in_channels=spec.in_channels, channels=spec.channels, multiplier=1)
         own = None if kept is None else kept[self.cell_type]
         self.stages = nn.ModuleList(
-            nn.ModuleList(
-                StagedSearchCell(space, spec.channels << stage, k=spec.k, kept=own) for _ in range(length)
-            )
+            nn.ModuleList(StagedSearchCell(space, spec.channels << stage, spec, own) for _ in range(length))
             for stage, length in enumerate(stage_lengths(spec.layers))
         )
         self.reductions = _reductions(spec.channels)
         self.head = _Head(spec.channels << len(self.reductions), spec.classes)
-
-    def prepare(self) -> None:
-        """See `Supernet.prepare`."""
-        for cells in self.stages:
-            for cell in cells:  # type: ignore[union-attr]
-                cell.grouped.prepare()
 
     def forward(
         self,
@@ -219,8 +196,6 @@ class NB201Supernet(AnySupernet):
         mixture: Mapping[str, Mixture],
         edge_weights: Mapping[str, Tensor] | None = None,
         hooks: Hooks = NO_HOOKS,
-        *,
-        engine: Engine = "plain",
     ) -> Tensor:
         """Maps images [B, in_channels, H, W] to logits [B, classes]; see `Supernet.forward`."""
         weights = None if edge_weights is None else edge_weights[self.cell_type]
@@ -229,6 +204,5 @@ class NB201Supernet(AnySupernet):
             if stage > 0:
                 out = self.reductions[stage - 1](out)
             for cell in cells:  # type: ignore[union-attr]
-                call = checkpointed(cell, cell, self.spec.memory)
-                out = call(out, mixture[self.cell_type], weights, hooks, engine=engine)
+                out = cell(out, mixture[self.cell_type], weights, hooks)
         return self.head(out)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from edgewise.errors import ConfigError
-from edgewise.nn.activation_checkpointing import Memory, checkpointed
+from edgewise.nn.activation_checkpointing import Memory
 from edgewise.nn.cell import CellPlace, Preprocess, plan_cells
-from edgewise.nn.drawn_hooks import draw_changes
-from edgewise.nn.edges import Kept, mix_nodes, mixed_edges
-from edgewise.nn.engine import Engine
-from edgewise.nn.grouped import GroupedCell
+from edgewise.nn.edges import Kept, MixedEdges
+from edgewise.nn.engines.engine import EngineName
 from edgewise.nn.hooks import NO_HOOKS, Hooks
-from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
-from edgewise.nn.native import can_run, run_cell
 from edgewise.nn.operations import operation
 from edgewise.nn.stems import Stem, StemName
 from edgewise.spaces.primitives import kind_of
@@ -75,27 +70,26 @@ class SearchCell(nn.Module):
     Args:
         space: what the edges may carry.
         place: the cell's place in the supernet.
-        k: see `SupernetSpec`.
+        spec: the supernet's size.
         kept: [edges][primitives], which operations exist; None for all that the space allows.
     """
 
-    def __init__(self, space: CellSpace, place: CellPlace, *, k: int, kept: Kept | None = None) -> None:
+    def __init__(self, space: CellSpace, place: CellPlace, spec: SupernetSpec, kept: Kept | None = None) -> None:
         super().__init__()
-        self.space = space
         self.cell_type = place.cell_type
         self.preprocess = Preprocess(place, affine=False)
-        self.edges = mixed_edges(
+        self.edges = MixedEdges(
             space,
             place.cell_type,
             channels=place.channels,
-            k=k,
+            k=spec.k,
             kept=kept,
             make=supernet_operation,
             strides=[
                 2 if place.reduce and source < space.topology.inputs else 1 for source, _ in space.topology.edges
             ],
+            memory=spec.memory,
         )
-        self.grouped = GroupedCell(space, self.edges)
 
     def forward(
         self,
@@ -104,9 +98,6 @@ class SearchCell(nn.Module):
         mixture: Mixture,
         edge_weights: Tensor | None,
         hooks: Hooks = NO_HOOKS,
-        *,
-        engine: Engine = "plain",
-        memory: Memory = "normal",
     ) -> Tensor:
         """Maps both inputs to [B, C * nodes, h, w].
 
@@ -116,32 +107,8 @@ class SearchCell(nn.Module):
             mixture: weights [edges, primitives].
             edge_weights: [edges], a factor for each edge, or None for 1.
             hooks: changes of outputs.
-            engine: see `Engine`.
-            memory: see `Memory`.
         """
-        inputs = self.preprocess(before, previous)
-        return checkpointed(self.edges, self._mix, memory)(*inputs, mixture, edge_weights, hooks, engine=engine)
-
-    def _mix(
-        self,
-        before: Tensor,
-        previous: Tensor,
-        mixture: Mixture,
-        edge_weights: Tensor | None,
-        hooks: Hooks,
-        *,
-        engine: Engine,
-    ) -> Tensor:
-        inputs, training = [before, previous], self.edges.training
-        edges = cast(list[PartialChannelEdge], list(self.edges))
-        changes = None if engine == "plain" else draw_changes(self.space, edges, inputs, mixture, hooks)
-        if changes is None:
-            states = mix_nodes(inputs, self.edges, self.space, mixture, edge_weights, hooks)
-        elif engine == "auto" and can_run(self.space, inputs[0], changes):
-            return run_cell(self.space, edges, inputs, mixture, edge_weights, training=training, changes=changes)
-        else:
-            states = self.grouped.nodes(inputs, mixture, edge_weights, training=training, changes=changes)
-        return torch.cat([states[node] for node in self.space.concat], dim=1)
+        return self.edges(self.preprocess(before, previous), mixture, edge_weights, hooks)
 
 
 class AnySupernet(nn.Module):
@@ -153,8 +120,30 @@ class AnySupernet(nn.Module):
     space: CellSpace
     spec: SupernetSpec
 
+    def _mixed_edges(self) -> Iterator[MixedEdges]:
+        return (module for module in self.modules() if isinstance(module, MixedEdges))
+
     def prepare(self) -> None:
         """Does beforehand what torch.compile could not look through in the first pass."""
+        for edges in self._mixed_edges():
+            edges.prepare()
+
+    def use_engine(self, name: EngineName) -> None:
+        """Says how passes are computed from now on: see `EngineName`. A new supernet is plain."""
+        for edges in self._mixed_edges():
+            edges.use_engine(name)
+
+    @contextmanager
+    def differentiable_twice(self) -> Iterator[None]:
+        """Within it, passes run on engines whose gradients can be differentiated again."""
+        once = [edges for edges in self._mixed_edges() if edges.engine == "auto"]
+        for edges in once:
+            edges.use_engine("grouped")
+        try:
+            yield
+        finally:
+            for edges in once:
+                edges.use_engine("auto")
 
 
 class Supernet(AnySupernet):
@@ -185,16 +174,10 @@ class Supernet(AnySupernet):
             concat=dict.fromkeys(space.cell_types, len(space.concat)),
         )
         self.cells = nn.ModuleList(
-            SearchCell(space, place, k=spec.k, kept=None if kept is None else kept[place.cell_type])
-            for place in places
+            SearchCell(space, place, spec, None if kept is None else kept[place.cell_type]) for place in places
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(len(space.concat) * places[-1].channels, spec.classes)
-
-    def prepare(self) -> None:
-        """Plans grouped cells now and not in their first pass, which torch.compile could not look through."""
-        for cell in self.cells:
-            cell.grouped.prepare()  # type: ignore[union-attr]
 
     def forward(
         self,
@@ -202,8 +185,6 @@ class Supernet(AnySupernet):
         mixture: Mapping[str, Mixture],
         edge_weights: Mapping[str, Tensor] | None = None,
         hooks: Hooks = NO_HOOKS,
-        *,
-        engine: Engine = "plain",
     ) -> Tensor:
         """Maps images [B, in_channels, H, W] to logits [B, classes].
 
@@ -212,12 +193,10 @@ class Supernet(AnySupernet):
             mixture: one mixture for each cell type.
             edge_weights: [edges] for each cell type, or None where edges are not weighed.
             hooks: changes of outputs in this pass, such as noise on skip connections.
-            engine: see `Engine`.
         """
         before, previous = self.stem(x)
         for cell in self.cells:
             weights = None if edge_weights is None else edge_weights[cell.cell_type]  # type: ignore[index]
             mixed = mixture[cell.cell_type]  # type: ignore[index]
-            out = cell(before, previous, mixed, weights, hooks, engine=engine, memory=self.spec.memory)
-            before, previous = previous, out
+            before, previous = previous, cell(before, previous, mixed, weights, hooks)
         return self.classifier(self.pool(previous).flatten(1))

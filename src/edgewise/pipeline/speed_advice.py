@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgewise.methods import Recipe
-from edgewise.nn.native import build_once, knows
-from edgewise.nn.native.plan import DILATED, SEPARABLE
+from edgewise.nn.engines.native import build_once, knows
+from edgewise.nn.engines.native.plan import DILATED, SEPARABLE
 from edgewise.progress.protocol import Progress
 from edgewise.runs.folder import RunFolder
 from edgewise.runtime.compiling import compile_fault

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edgewise.data import Batch
 from edgewise.methods import hessian_product, largest_eigenvalue
-from edgewise.nn import Engine, Mixture, frozen_statistics
+from edgewise.nn import Mixture, frozen_statistics
 from edgewise.search.bilevel import BilevelSearch
 from edgewise.search.losses import cross_entropy
 from edgewise.spaces import Genotype
@@ -41,9 +41,8 @@ def hessian_eigenvalue(search: BilevelSearch, batch: Batch, generator: torch.Gen
     edge_weights = search.arch.edge_weights()
     if edge_weights is not None:
         edge_weights = {name: weights.detach() for name, weights in edge_weights.items()}
-    engine: Engine = "plain" if search.recipe.search.engine == "plain" else "grouped"
-    with frozen_statistics(search.supernet):
-        logits = search.supernet(batch.x, mixtures, edge_weights, engine=engine)
+    with frozen_statistics(search.supernet), search.supernet.differentiable_twice():
+        logits = search.supernet(batch.x, mixtures, edge_weights)
         loss = cross_entropy(logits, batch.y)
     size = sum(alpha.numel() for alpha in alphas)
     start = torch.randn(size, generator=generator, dtype=torch.float64).to(loss.device, loss.dtype)
@@ -93,11 +92,10 @@ def discretisation_gap(search: BilevelSearch, batches: Iterable[Batch], genotype
     mixed = {name: Mixture(weights) for name, weights in search.arch.strengths(search.recipe.relaxation).items()}
     derived = one_hot_mixture(search, genotype)
     right, images = torch.zeros(2, dtype=torch.int64, device=search.compute.device), 0
-    engine = search.recipe.search.engine
     with frozen_statistics(search.supernet):
         for batch in batches:
             for i, (mixture, edge_weights) in enumerate(((mixed, search.arch.edge_weights()), (derived, None))):
-                logits = search.supernet(batch.x, mixture, edge_weights, engine=engine)
+                logits = search.supernet(batch.x, mixture, edge_weights)
                 right[i] += (logits.argmax(1) == batch.y).sum()
             images += len(batch)
     shares = (right / images).tolist()

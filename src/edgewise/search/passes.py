@@ -20,7 +20,6 @@ from edgewise.methods.schedule import START
 from edgewise.nn import (
     NO_HOOKS,
     AnySupernet,
-    Engine,
     Hooks,
     Mixture,
     copies,
@@ -63,7 +62,7 @@ class SupernetPasses:
         self.streams = streams
         self.compute = compute
         self.stage = stage
-        self.engine: Engine = recipe.search.engine
+        supernet.use_engine(recipe.search.engine)
         self._changes = recipe.parts_of(OutputChange)
         self._forward = supernet
         if compute.compiles_searches and not recipe.draws_in_passes:
@@ -89,8 +88,6 @@ class SupernetPasses:
         batch: Batch,
         position: SchedulePosition,
         weights: Weights | None = None,
-        *,
-        engine: Engine | None = None,
     ) -> Tensor:
         """Logits of a pass that alpha and beta learn from.
 
@@ -99,17 +96,15 @@ class SupernetPasses:
             position: how far the search, or its stage, has come.
             weights: other weights than the supernet's, by name. A pass with them leaves the running statistics of
                 batch norms alone; one with the supernet's own records them, as any training step does.
-            engine: another one than the recipe's.
         """
         inputs = (batch.x, self.mixture(position), self.arch.edge_weights(), self.hooks(position))
-        engine = self.engine if engine is None else engine
         if weights is None:
             with self.compute.autocast():
-                return self._forward(*inputs, engine=engine)
+                return self._forward(*inputs)
         # What is differentiated by the weights is the loss of all processes' images.
         shared = dict(zip(weights, copies(list(weights.values()), self.compute.processes), strict=True))
         with self.compute.autocast(), frozen_statistics(self.supernet):
-            return torch.func.functional_call(self.supernet, shared, inputs, {"engine": engine})
+            return torch.func.functional_call(self.supernet, shared, inputs)
 
     def weights_logits(self, batch: Batch, position: SchedulePosition) -> Tensor:
         """Logits of a pass that the weights learn from; alpha and beta get no gradient.
@@ -123,7 +118,7 @@ class SupernetPasses:
             edge_weights = self.arch.edge_weights()
             mixture = self.perturbed(mixture, edge_weights, batch, position)
         with self.compute.autocast():
-            return self._forward(batch.x, mixture, edge_weights, self.hooks(position), engine=self.engine)
+            return self._forward(batch.x, mixture, edge_weights, self.hooks(position))
 
     def perturbed(
         self,
@@ -139,7 +134,7 @@ class SupernetPasses:
             shared = zip(weights, copies(list(weights.values()), processes), strict=True)
             mixtures = {name: replace(mixture[name], weights=value) for name, value in shared}
             with evaluation_mode(self.supernet), frozen_weights(self.supernet), self.compute.autocast():
-                logits = self.supernet(batch.x, mixtures, edge_weights, engine=self.engine)
+                logits = self.supernet(batch.x, mixtures, edge_weights)
                 return mean_of(cross_entropy(logits, batch.y), processes)
 
         part = self.recipe.perturbation

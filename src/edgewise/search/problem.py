@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from edgewise.data import Batch
 from edgewise.methods import AlphaPenalty, ArchParameters, SchedulePosition
 from edgewise.methods.gradient import Weights
-from edgewise.nn import Engine, frozen_weights
+from edgewise.nn import frozen_weights
 from edgewise.search.losses import accuracy, cross_entropy
 from edgewise.search.passes import SupernetPasses
 
@@ -88,8 +88,8 @@ class SupernetProblem:
         """Mean cross-entropy of the weights batch."""
         batch = self.inputs.weights_batch
         assert batch is not None
-        engine: Engine = "grouped" if twice and self.passes.engine == "auto" else self.passes.engine
-        return cross_entropy(self.passes.arch_logits(batch, self.inputs.position, weights, engine=engine), batch.y)
+        with self.passes.supernet.differentiable_twice() if twice else nullcontext():
+            return cross_entropy(self.passes.arch_logits(batch, self.inputs.position, weights), batch.y)
 
     def virtual_step(self, gradients: Weights) -> dict[str, Tensor]:
         """One step of the weights' SGD with learning rate xi, without clipping."""

@@ -14,8 +14,8 @@ from edgewise.nn import (
     AnyNetwork,
     AnySupernet,
     DropPath,
-    Engine,
     Hooks,
+    MixedEdges,
     Mixture,
     NetworkSpec,
     Skeleton,
@@ -23,7 +23,7 @@ from edgewise.nn import (
     operation,
     register_operation,
 )
-from edgewise.nn.edges import Kept, mix_nodes, mixed_edges, sum_nodes
+from edgewise.nn.edges import Kept, sum_nodes
 from edgewise.spaces import SPACES, CellSpace, Genotype, Topology
 
 __version__ = "0.3"
@@ -155,8 +155,7 @@ class SearchedBlock(nn.Module):
 
     def __init__(self, space: CellSpace, channels: int, k: int, kept: Kept | None) -> None:
         super().__init__()
-        self.space = space
-        self.edges = mixed_edges(
+        self.edges = MixedEdges(
             space,
             "block",
             channels=channels,
@@ -168,7 +167,7 @@ class SearchedBlock(nn.Module):
 
     def forward(self, x: Tensor, mixture: Mixture, edge_weights: Tensor | None, hooks: Hooks) -> Tensor:
         """Maps [B, C, H, W] to the same shape."""
-        return mix_nodes([x], self.edges, self.space, mixture, edge_weights, hooks)[self.space.concat[0]]
+        return self.edges([x], mixture, edge_weights, hooks)
 
 
 class ChainSupernet(AnySupernet):
@@ -186,11 +185,8 @@ class ChainSupernet(AnySupernet):
         mixture: Mapping[str, Mixture],
         edge_weights: Mapping[str, Tensor] | None = None,
         hooks: Hooks = NO_HOOKS,
-        *,
-        engine: Engine = "plain",
     ) -> Tensor:
-        """See `Supernet.forward`; there is one engine."""
-        del engine
+        """See `Supernet.forward`."""
         return self.trunk(x, mixture["block"], None if edge_weights is None else edge_weights["block"], hooks)
 
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.nn.grouped.norms import Norms
-from edgewise.nn.grouped.plan import Branch, Kind
+from edgewise.nn.engines.grouped.norms import Norms
+from edgewise.nn.engines.grouped.plan import Branch, Kind
 
 T = TypeVar("T")
 Piece = tuple[Tensor, list[Branch]]

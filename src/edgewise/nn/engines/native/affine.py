@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgewise.nn.native.build import library
-from edgewise.nn.native.kernels import Kernels, Norms, Scaling, View
+from edgewise.nn.engines.native.build import library
+from edgewise.nn.engines.native.kernels import Kernels, Norms, Scaling, View
 
 DTYPES = (torch.float32, torch.float64)
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.nn.native.build import library
-from edgewise.nn.native.upstream import Upstream
+from edgewise.nn.engines.native.build import library
+from edgewise.nn.engines.native.upstream import Upstream
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """Mixed cells in few operator calls, with PyTorch's own operators: any device, any precision, any derivative."""
 
-from edgewise.nn.grouped.cell import GroupedCell
+from edgewise.nn.engines.grouped.cell import GroupedEngine
 
-__all__ = ["GroupedCell"]
+__all__ = ["GroupedEngine"]

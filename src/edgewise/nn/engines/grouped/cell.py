@@ -10,20 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgewise.nn.drawn_hooks import NO_CHANGES, DrawnHooks
-from edgewise.nn.grouped.branches import run_branches
-from edgewise.nn.grouped.norms import Norms
-from edgewise.nn.grouped.plan import Place, Plan, Source, Weights, plan_cell
-from edgewise.nn.grouped.pools import run_pool
-from edgewise.nn.grouped.reductions import run_reductions
-from edgewise.nn.grouped.weigh import weigh
+from edgewise.nn.drawn_hooks import DrawnHooks
+from edgewise.nn.engines.grouped.branches import run_branches
+from edgewise.nn.engines.grouped.norms import Norms
+from edgewise.nn.engines.grouped.plan import Place, Plan, Source, Weights, plan_cell
+from edgewise.nn.engines.grouped.pools import run_pool
+from edgewise.nn.engines.grouped.reductions import run_reductions
+from edgewise.nn.engines.grouped.weigh import weigh
 from edgewise.nn.hooks import Change
-from edgewise.nn.mixed import PartialChannelEdge
+from edgewise.nn.mixed import PartialChannelEdge, join_nodes
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
 
 
-class GroupedCell:
+class GroupedEngine:
     """Computes a cell's nodes from its own modules: everything of a kind that leaves a node is one operator call.
 
     A term is the output of an operation, or of several that are the same, such as a pool on all edges out of a
@@ -41,30 +41,21 @@ class GroupedCell:
         self.edges = cast(Sequence[PartialChannelEdge], edges)
         self._plans: dict[tuple[bool, frozenset[Place]], Plan] = {}
 
+    def can_run(self, x: Tensor, changes: DrawnHooks) -> bool:
+        """Always: it is as general as the modules."""
+        return True
+
     def prepare(self) -> None:
         """Plans passes in which nothing is drawn, on the device where the operations are."""
         device = next((parameter.device for parameter in self._modules.parameters()), torch.device("cpu"))
         for training in (True, False):
             self._plan(None, frozenset(), training=training).to(device)
 
-    def nodes(
-        self,
-        inputs: Sequence[Tensor],
-        mixture: Mixture,
-        edge_weights: Tensor | None,
-        *,
-        training: bool,
-        changes: DrawnHooks = NO_CHANGES,
-    ) -> list[Tensor]:
-        """The values of all nodes, the inputs first, as `mix_nodes` gives them, rounding aside.
-
-        Args:
-            inputs: [B, C, H, W] each.
-            mixture: weights [edges, primitives].
-            edge_weights: [edges], a factor for each edge, or None for 1.
-            training: whether batch norms use the batch's statistics.
-            changes: of outputs, drawn for this pass.
-        """
+    def __call__(
+        self, inputs: Sequence[Tensor], mixture: Mixture, edge_weights: Tensor | None, changes: DrawnHooks
+    ) -> Tensor:
+        """See `Engine`."""
+        training = self._modules.training
         plan = self._plan(mixture.active, frozenset(changes.outputs), training=training)
         plan = plan.to(mixture.weights.device)
         norms, states = Norms(plan.norms, training=training), list(inputs)
@@ -79,7 +70,7 @@ class GroupedCell:
             if node in weights:
                 self._send(plan.sources[node], states[node], weights[node], sums, norms, changes.outputs)
         norms.record()
-        return states
+        return join_nodes(states, self.space)
 
     def _plan(self, drawn: Tensor | None, changed: frozenset[Place], *, training: bool) -> Plan:
         """Made anew where operations are drawn: it is another one each time."""

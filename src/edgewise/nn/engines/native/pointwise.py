@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgewise.nn.native.affine import Batch, gradient_sums, refuse_twice
-from edgewise.nn.native.kernels import Kernels
+from edgewise.nn.engines.native.affine import Batch, gradient_sums, refuse_twice
+from edgewise.nn.engines.native.kernels import Kernels
 
 
 def train_pointwise(weights: Sequence[Tensor], norm: nn.BatchNorm2d, x: Tensor) -> Tensor:

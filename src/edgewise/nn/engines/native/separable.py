@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.nn.native.affine import Back, Batch, gradient_sums, refuse_twice
-from edgewise.nn.native.kernels import Convolutions, Kernels, Scaling, Shape, View
-from edgewise.nn.native.plan import Stage
-from edgewise.nn.native.upstream import Upstream
+from edgewise.nn.engines.native.affine import Back, Batch, gradient_sums, refuse_twice
+from edgewise.nn.engines.native.kernels import Convolutions, Kernels, Scaling, Shape, View
+from edgewise.nn.engines.native.plan import Stage
+from edgewise.nn.engines.native.upstream import Upstream
 
 WEIGHTS = 4
 """Tensors a stage: depthwise and pointwise weight, the batch norm's scale and shift."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from edgewise.nn.native.kernels import Norms, View
+from edgewise.nn.engines.native.kernels import Norms, View
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgewise.nn.engines.native.addends import Coefficients, Layout, Term
+from edgewise.nn.engines.native.kernels import Convolutions, Kernels, Norms, Shape, View
+from edgewise.nn.engines.native.plan import Source
 from edgewise.nn.hooks import Change
-from edgewise.nn.native.addends import Coefficients, Layout, Term
-from edgewise.nn.native.kernels import Convolutions, Kernels, Norms, Shape, View
-from edgewise.nn.native.plan import Source
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.nn.native.addends import Coefficients
-from edgewise.nn.native.cell import Pass, SourceState
-from edgewise.nn.native.kernels import Convolutions, Norms, Shape, View
-from edgewise.nn.native.plan import Source
-from edgewise.nn.native.upstream import Upstream
+from edgewise.nn.engines.native.addends import Coefficients
+from edgewise.nn.engines.native.cell import Pass, SourceState
+from edgewise.nn.engines.native.kernels import Convolutions, Norms, Shape, View
+from edgewise.nn.engines.native.plan import Source
+from edgewise.nn.engines.native.upstream import Upstream
 
 Affine = tuple[np.ndarray, np.ndarray, np.ndarray]
 Row = tuple[View, np.ndarray, Affine]

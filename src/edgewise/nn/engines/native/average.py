@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgewise.nn.native.affine import refuse_twice
-from edgewise.nn.native.kernels import Kernels
+from edgewise.nn.engines.native.affine import refuse_twice
+from edgewise.nn.engines.native.kernels import Kernels
 
 
 def average(x: Tensor) -> Tensor:

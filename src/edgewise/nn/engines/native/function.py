@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from edgewise.nn.drawn_hooks import DrawnHooks
-from edgewise.nn.native.addends import Coefficients, Layout
-from edgewise.nn.native.back import Backward, Gradients
-from edgewise.nn.native.cell import Pass, SourceState
-from edgewise.nn.native.kernels import Kernels
-from edgewise.nn.native.plan import Source
+from edgewise.nn.engines.native.addends import Coefficients, Layout
+from edgewise.nn.engines.native.back import Backward, Gradients
+from edgewise.nn.engines.native.cell import Pass, SourceState
+from edgewise.nn.engines.native.kernels import Kernels
+from edgewise.nn.engines.native.plan import Source
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def _release(made: SourceState) -> list[Tensor | None]:
 def _restore(sources: Iterable[SourceState], kept: Sequence[Tensor | None], places: Sequence[int]) -> None:
     if [_place(tensor) for tensor in kept] != places:
         raise RuntimeError(
-            "the kernels of mixed cells find saved tensors moved (by saved-tensor hooks?): run the supernet with "
-            "engine='plain', or with memory='low'"
+            "the kernels of mixed cells find saved tensors moved (by saved-tensor hooks?): set search.engine="
+            "plain or search.memory=low"
         )
     for at, made in enumerate(sources):
         made.y1, made.y2, top, mean, made.rest_indices, rest = kept[at * _KEPT : (at + 1) * _KEPT]
@@ -137,7 +137,8 @@ class CellFunction(torch.autograd.Function):
         """
         if torch.is_grad_enabled():
             raise RuntimeError(
-                "the kernels of mixed cells can't be differentiated twice: run the supernet with engine='plain'"
+                "the kernels of mixed cells can't be differentiated twice: set search.engine=plain, or run the "
+                "pass within supernet.differentiable_twice()"
             )
         _, mixture, *rest = ctx.saved_tensors
         states = rest[: ctx.inputs]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from edgewise.nn.mixed import PartialChannelEdge
+from edgewise.spaces.space import CellSpace
 from edgewise.spaces.topology import Topology
-
-if TYPE_CHECKING:
-    from edgewise.nn.mixed import PartialChannelEdge
 
 SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7")
 DILATED = ("dil_conv_3x3", "dil_conv_5x5")
@@ -124,6 +122,18 @@ def sources(
             source.branches.sort(key=lambda branch: -len(branch.stages))
             found.append(source)
     return found
+
+
+def has_pool_norms(edges: Sequence[PartialChannelEdge], space: CellSpace) -> bool:
+    """Whether a batch norm stands behind every pool, as the kernels compute it.
+
+    Args:
+        edges: the cell's mixed operations.
+        space: the cell's.
+    """
+    columns = {str(i) for i, name in enumerate(space.primitives) if name in (TOP, MEAN)}
+    pools = (m for edge in edges for i, m in edge.mixed.operations.items() if i in columns)
+    return all([type(part) for part in pool.children()][1:] == [nn.BatchNorm2d] for pool in pools)
 
 
 def _sort(source: Source, edge: int, i: int, primitive: str, module: nn.Module) -> None:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from edgewise.errors import EdgewiseError
-from edgewise.nn.native.store import UnfitError, load_kept, load_new, places, prepare
+from edgewise.nn.engines.native.store import UnfitError, load_kept, load_new, places, prepare
 
 LOG = logging.getLogger(__name__)
 SOURCES = ("vectors.h", "flat.h", "branches.h", "pointwise.h", "terms.h", "cell.cpp")
