@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from edgewise.nn.engines.native.build import library
 from edgewise.nn.engines.native.kernels import Kernels, Norms, Scaling, View
+from edgewise.nn.engines.native.upstream import Upstream
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -121,6 +122,16 @@ class Back:
     d: np.ndarray
     gamma: np.ndarray
     beta: np.ndarray
+
+    def upstream(self, g: Tensor) -> Upstream:
+        """As the kernels in front of the batch norm take it.
+
+        Args:
+            g: the gradient behind it, [N, C, H, W].
+        """
+        view, channels = View.of(g), np.arange(len(self.a), dtype=np.int64)
+        address, stride = (np.array([value], dtype=np.int64) for value in (view.address, view.stride))
+        return Upstream(address, stride, channels, self.a, self.b, self.d)
 
     def weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The gradients of scale and shift as tensors."""

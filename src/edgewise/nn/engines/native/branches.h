@@ -4,13 +4,20 @@
 
 namespace edgewise {
 
+// A branch's input behind what is in front of its ReLU, and the ReLU, into flat planes.
 template <class T>
-void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* scale,
-                      const double* shift, int64_t nb, const int64_t* k, const int64_t* dilation,
-                      const int64_t* dw, const int64_t* pw, T* y, double* sums) {
-  const int64_t out_plane = p.ho * p.wo;
+void input_of_branch(const Plan& p, const Input<T>& x, int64_t n, int64_t branch, T* flat) {
+  const int64_t at = x.branch_stride ? branch * p.c : 0;
+  input_planes(p, x.data + n * x.stride + branch * x.branch_stride, x.scale ? x.scale + at : nullptr,
+               x.shift ? x.shift + at : nullptr, flat);
+}
+
+template <class T>
+void branches_forward(const Shape& shape, const Input<T>& x, const Convolutions& weights, T* y, double* sums) {
+  const Plan p(shape);
+  const int64_t out_plane = p.ho * p.wo, nb = weights.count;
   std::vector<Taps> taps;
-  for (int64_t b = 0; b < nb; ++b) taps.emplace_back(p, k[b], dilation[b]);
+  for (int64_t b = 0; b < nb; ++b) taps.emplace_back(p, weights.size[b], weights.dilation[b]);
 #pragma omp parallel
   {
     Buffer<T> flat_buffer, d_buffer, y_buffer;
@@ -21,13 +28,9 @@ void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_str
 #pragma omp for schedule(static)
     for (int64_t n = 0; n < p.n; ++n) {
       for (int64_t b = 0; b < nb; ++b) {
-        if (b == 0 || branch_stride) {
-          const int64_t at = branch_stride ? b * p.c : 0;
-          input_planes(p, x + n * xss + b * branch_stride, scale ? scale + at : nullptr,
-                       shift ? shift + at : nullptr, flat);
-        }
-        depthwise(p, taps[b], flat, reinterpret_cast<const T*>(dw[b]), d, in);
-        product(reinterpret_cast<const T*>(pw[b]), p.c, 1, p.c, p.c, d + p.origin(), p.plane, out + p.origin(),
+        if (b == 0 || x.branch_stride) input_of_branch(p, x, n, b, flat);
+        depthwise(p, taps[b], flat, reinterpret_cast<const T*>(weights.depthwise[b]), d, in);
+        product(reinterpret_cast<const T*>(weights.pointwise[b]), p.c, 1, p.c, p.c, d + p.origin(), p.plane, out + p.origin(),
                 p.plane, p.length);
         for (int64_t c = 0; c < p.c; ++c) {
           T* to = y + ((n * nb + b) * p.c + c) * out_plane;
@@ -46,7 +49,7 @@ void branches_forward(const Plan& p, const T* x, int64_t xss, int64_t branch_str
 
 // One upstream gradient of a branch: dy = a * g + b * y + d, into a flat plane whose pads stay zero.
 template <class T>
-void upstream(const Plan& p, const T* g, const T* y, T a, T b, T d, T* flat) {
+void upstream_plane(const Plan& p, const T* g, const T* y, T a, T b, T d, T* flat) {
   for (int64_t h = 0; h < p.ho; ++h)
     combine(g + h * p.wo, y + h * p.wo, a, b, d, p.wo, flat + p.origin() + h * p.s);
 }
@@ -113,18 +116,16 @@ void fold(const Plan& p, const T* du, const T* u, const T* x, T* dx, bool write,
 }
 
 template <class T>
-void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_stride, const double* scale,
-                       const double* shift, int64_t nb, const int64_t* k, const int64_t* dilation,
-                       const int64_t* dw, const int64_t* pw, const T* y, const int64_t* g, const int64_t* gss,
-                       const int64_t* gch, const double* a, const double* b_, const double* d_,
-                       const double* samples, const int64_t* ddw, const int64_t* dpw, T* dx, int64_t dxss, double* sums) {
-  const int64_t out_plane = p.ho * p.wo, in_plane = p.h * p.w;
-  const bool weights = ddw != nullptr, shared = branch_stride == 0;
+void branches_backward(const Shape& shape, const Input<T>& x, const Convolutions& weights, const T* y,
+                       const Upstream& upstream, const Convolutions* gradients, const Planes<T>& dx, double* sums) {
+  const Plan p(shape);
+  const int64_t out_plane = p.ho * p.wo, in_plane = p.h * p.w, nb = weights.count;
+  const bool shared = x.branch_stride == 0;
   std::vector<Taps> taps;
   int64_t size = 0;
   std::vector<int64_t> where;
   for (int64_t b = 0; b < nb; ++b) {
-    taps.emplace_back(p, k[b], dilation[b]);
+    taps.emplace_back(p, weights.size[b], weights.dilation[b]);
     where.push_back(size);
     size += p.c * taps[b].n + p.c * p.c;
   }
@@ -141,33 +142,33 @@ void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_st
     T* du = du_buffer.planes(du_size);
     std::vector<const T*> in;
     std::vector<T> chosen, own;
-    if (weights) own.assign(size, T(0));
+    if (gradients) own.assign(size, T(0));
 #pragma omp for schedule(static)
     for (int64_t n = 0; n < p.n; ++n) {
       for (int64_t b = 0; b < nb; ++b) {
-        const T* xb = x + n * xss + b * branch_stride;
+        const T* xb = x.data + n * x.stride + b * x.branch_stride;
         if (b == 0 || !shared) {
-          const int64_t at = shared ? 0 : b * p.c;
-          input_planes(p, xb, scale ? scale + at : nullptr, shift ? shift + at : nullptr, flat);
+          input_of_branch(p, x, n, b, flat);
           std::fill(du, du + du_size, T(0));
         }
-        const T* kb = reinterpret_cast<const T*>(dw[b]);
-        const T* mb = reinterpret_cast<const T*>(pw[b]);
-        const double sample = samples ? samples[b * p.n + n] : 1.0;
+        const T* kb = reinterpret_cast<const T*>(weights.depthwise[b]);
+        const T* mb = reinterpret_cast<const T*>(weights.pointwise[b]);
+        const double sample = upstream.samples ? upstream.samples[b * p.n + n] : 1.0;
+        const T* gb = reinterpret_cast<const T*>(upstream.address[b]) + n * upstream.stride[b];
         for (int64_t c = 0; c < p.c; ++c) {
           const int64_t q = b * p.c + c;
-          upstream(p, reinterpret_cast<const T*>(g[b]) + n * gss[b] + gch[q] * out_plane,
-                   y + ((n * nb + b) * p.c + c) * out_plane, T(a[q] * sample), T(b_[q]), T(d_[q]), dy + c * p.plane);
+          upstream_plane(p, gb + upstream.channel[q] * out_plane, y + ((n * nb + b) * p.c + c) * out_plane,
+                         T(upstream.a[q] * sample), T(upstream.b[q]), T(upstream.d[q]), dy + c * p.plane);
         }
         product(mb, 1, p.c, p.c, p.c, dy + p.origin(), p.plane, dd + p.origin(), p.plane, p.length);
-        if (weights) {
+        if (gradients) {
           depthwise(p, taps[b], flat, kb, d, in);
           outer(dy + p.origin(), p.plane, p.c, d + p.origin(), p.plane, p.c, own.data() + where[b] + p.c * taps[b].n,
                 p.length);
         }
         for (int64_t c = 0; c < p.c; ++c) {
           const T* ddc = dd + c * p.plane;
-          if (weights) {
+          if (gradients) {
             aim(taps[b], p, flat + c * p.phases * p.plane, in);
             correlate(in.data(), ddc + p.origin(), taps[b].n, own.data() + where[b] + c * taps[b].n, p.length);
           }
@@ -175,18 +176,18 @@ void branches_backward(const Plan& p, const T* x, int64_t xss, int64_t branch_st
         }
         if (!shared || b == nb - 1)
           for (int64_t c = 0; c < p.c; ++c) {
-            T* to = shared ? dx + n * dxss + c * in_plane : dx + ((n * nb + b) * p.c + c) * in_plane;
+            T* to = dx.data + (shared ? n * dx.stride + c * in_plane : ((n * nb + b) * p.c + c) * in_plane);
             fold(p, du + c * p.phases * p.plane, flat + c * p.phases * p.plane, xb + c * in_plane, to, !shared,
                  shared ? nullptr : sums + ((n * nb + b) * p.c + c) * 2);
           }
       }
     }
-    if (weights) parts[omp_get_thread_num()] = std::move(own);
+    if (gradients) parts[omp_get_thread_num()] = std::move(own);
   }
-  if (!weights) return;
+  if (!gradients) return;
   for (int64_t b = 0; b < nb; ++b) {
-    T* kernel = reinterpret_cast<T*>(ddw[b]);
-    T* matrix = reinterpret_cast<T*>(dpw[b]);
+    T* kernel = reinterpret_cast<T*>(gradients->depthwise[b]);
+    T* matrix = reinterpret_cast<T*>(gradients->pointwise[b]);
     const int64_t taps_size = p.c * taps[b].n;
     for (int64_t i = 0; i < taps_size + p.c * p.c; ++i) {
       T sum = 0;

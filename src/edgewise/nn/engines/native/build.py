@@ -18,7 +18,7 @@ from edgewise.errors import EdgewiseError
 from edgewise.nn.engines.native.store import UnfitError, load_kept, load_new, places, prepare
 
 LOG = logging.getLogger(__name__)
-SOURCES = ("vectors.h", "flat.h", "branches.h", "pointwise.h", "terms.h", "cell.cpp")
+SOURCES = ("calls.h", "vectors.h", "flat.h", "branches.h", "pointwise.h", "terms.h", "cell.cpp")
 # No -ffast-math: NaN and infinity must stay what they are. Sums may be reordered.
 FLAGS = (
     *("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared", "-fopenmp"),

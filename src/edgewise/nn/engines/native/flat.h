@@ -3,9 +3,10 @@
 // A plane is kept "flat": rows of width W follow each other with PAD zeros between them (and PAD rows of zeros above
 // and below), so that a tap of a convolution is one offset for the whole plane and loops run over it without caring
 // for rows. A stride of 2 splits the input in four planes, by the parity of row and column; then every tap is again
-// one plane and one offset. All tensors are contiguous NCHW; `ss` is the distance between samples in elements.
+// one plane and one offset. All tensors are contiguous NCHW.
 
 #pragma once
+#include "calls.h"
 #include "vectors.h"
 
 namespace edgewise {
@@ -18,8 +19,8 @@ inline int64_t round_up(int64_t size) { return (size + LINE - 1) / LINE * LINE; 
 struct Plan {
   int64_t n, c, h, w, stride, pad;
   int64_t ho, wo, phases, rows, s, plane, length, slack;
-  Plan(int64_t n_, int64_t c_, int64_t h_, int64_t w_, int64_t stride_, int64_t pad_)
-      : n(n_), c(c_), h(h_), w(w_), stride(stride_), pad(pad_) {
+  explicit Plan(const Shape& shape)
+      : n(shape.n), c(shape.c), h(shape.h), w(shape.w), stride(shape.stride), pad(shape.pad) {
     ho = (h + stride - 1) / stride;
     wo = (w + stride - 1) / stride;
     phases = stride * stride;

@@ -16,7 +16,7 @@ from edgewise.nn.engines.native.upstream import Upstream
 
 @dataclass(frozen=True)
 class View:
-    """Some planes in memory: the address of the first, and the distance between samples.
+    """Some planes in memory: the address of the first, and the distance between samples; `Planes` in calls.h.
 
     Args:
         address: of the first plane of the first sample, in bytes.
@@ -49,9 +49,10 @@ class Shape:
         """Height and width of what comes out."""
         return -(-self.h // self.stride), -(-self.w // self.stride)
 
-    def table(self) -> np.ndarray:
-        """As the kernels take it."""
-        return np.array([self.n, self.c, self.h, self.w, self.stride, self.pad], dtype=np.int64)
+    @property
+    def struct(self) -> Struct:
+        """`Shape` in calls.h."""
+        return self.n, self.c, self.h, self.w, self.stride, self.pad
 
 
 class Scaling(NamedTuple):
@@ -100,6 +101,16 @@ class Convolutions:
             np.array([pw.data_ptr() for _, pw, _ in pairs], dtype=np.int64),
         )
 
+    @property
+    def struct(self) -> Struct:
+        """`Convolutions` in calls.h."""
+        return len(self.k), self.k, self.dilation, self.dw, self.pw
+
+
+Value = int | float | np.ndarray | None
+Struct = tuple[int | np.ndarray | None, ...]
+"""The fields of a struct in calls.h: numbers, addresses, and tables that it points to; None for a null pointer."""
+
 
 class Kernels:
     """The kernels for one type of numbers.
@@ -114,7 +125,7 @@ class Kernels:
         self._suffix = {torch.float32: "f32", torch.float64: "f64"}[dtype]
         self._library = found
 
-    def call(self, name: str, *arguments: int | float | np.ndarray | None) -> None:
+    def call(self, name: str, *arguments: Value | Struct) -> None:
         """Calls a kernel by its name in cell.cpp; tables must be contiguous and writable."""
         function = getattr(self._library, f"{name}_{self._suffix}")
         function.restype = None
@@ -132,8 +143,11 @@ class Kernels:
         sums = np.empty((shape.n, nb * shape.c, 2))
         self.call(
             "branches_forward",
-            *(shape.table(), x.address, x.stride, branch_stride, *(affine or (None, None))),
-            *(nb, weights.k, weights.dilation, weights.dw, weights.pw, y.data_ptr(), sums),
+            shape.struct,
+            (x.address, x.stride, branch_stride, *(affine or (None, None))),
+            weights.struct,
+            y.data_ptr(),
+            sums,
         )
         return sums
 
@@ -159,12 +173,14 @@ class Kernels:
         sums = np.empty((shape.n, nb * shape.c, 2)) if branch_stride else None
         self.call(
             "branches_backward",
-            *(shape.table(), x.address, x.stride, branch_stride, *(affine or (None, None))),
-            *(nb, weights.k, weights.dilation, weights.dw, weights.pw, y.data_ptr()),
-            *(upstream.address, upstream.stride, upstream.channel),
-            *(upstream.a, upstream.b, upstream.d, upstream.samples),
-            *((None, None) if gradients is None else (gradients.dw, gradients.pw)),
-            *(dx.address, dx.stride, sums),
+            shape.struct,
+            (x.address, x.stride, branch_stride, *(affine or (None, None))),
+            weights.struct,
+            y.data_ptr(),
+            upstream.struct,
+            None if gradients is None else gradients.struct,
+            (dx.address, dx.stride),
+            sums,
         )
         return sums
 
@@ -188,8 +204,10 @@ class Kernels:
         self.call(
             "weighted_sum",
             *planes,
-            *(len(terms), _addresses(terms), _strides(terms), channels, np.ascontiguousarray(a, np.float64)),
-            *(shift, samples, out.address, out.stride, out_channels, int(add)),
+            _struct(terms, channels),
+            (np.ascontiguousarray(a, np.float64), shift, samples),
+            (out.address, out.stride, out_channels),
+            int(add),
         )
 
     def term_dots(
@@ -206,27 +224,28 @@ class Kernels:
         self.call(
             "term_dots",
             *planes,
-            *(g.address, g.stride, g_channels, len(terms), _addresses(terms), _strides(terms), channels),
-            *(samples, sums),
+            (g.address, g.stride, g_channels),
+            _struct(terms, channels),
+            samples,
+            sums,
         )
         return sums
 
     def pools_forward(self, shape: Shape, x: View, top: Tensor | None, mean: Tensor | None) -> np.ndarray:
         """3x3 max and average pool; returns float64 [N, C, 4], sums and sums of squares of both."""
         sums = np.empty((shape.n, shape.c, 4))
-        self.call(
-            "pools_forward",
-            *(shape.n, shape.c, shape.h, shape.w, shape.stride, x.address, x.stride),
-            *(_address(top), _address(mean), sums),
-        )
+        self.call("pools_forward", shape.struct, (x.address, x.stride), _address(top), _address(mean), sums)
         return sums
 
     def pools_backward(self, shape: Shape, x: View, top: Tensor | None, mean: Tensor | None, dx: View) -> None:
         """Adds to dx what the gradients of both pools' outputs make of it."""
         self.call(
             "pools_backward",
-            *(shape.n, shape.c, shape.h, shape.w, shape.stride, x.address, x.stride),
-            *(_address(top), _address(mean), dx.address, dx.stride),
+            shape.struct,
+            (x.address, x.stride),
+            _address(top),
+            _address(mean),
+            (dx.address, dx.stride),
         )
 
     def norms(
@@ -258,29 +277,33 @@ class Kernels:
             ]
         self.call(
             "finish_norms",
-            *(sums.shape[0], branches * c * 2, 2, float(count), sums, float(norms[0].eps)),
-            *(float(norms[0].momentum or 0.1), branches, c, *tables, mean, rstd),
+            *(len(sums), float(count), sums, float(norms[0].eps), float(norms[0].momentum or 0.1)),
+            (branches, c, *tables),
+            *(mean, rstd),
         )
         return Norms(mean, rstd)
 
 
-def _argument(value: int | float | np.ndarray | None) -> object:
+def _argument(value: Value | Struct) -> object:
+    if isinstance(value, tuple):
+        return (ctypes.c_int64 * len(value))(*[_field(each) for each in value])
+    return ctypes.c_double(value) if isinstance(value, float) else ctypes.c_int64(_field(value))
+
+
+def _field(value: int | np.ndarray | None) -> int:
+    """A number, or the address of a table; 0 where there is none."""
     if isinstance(value, np.ndarray):
-        # The buffer's address, in a third of the time that `value.ctypes` takes; the buffer must be writable.
+        # In a third of the time that `value.ctypes` takes; the buffer must be writable.
         buffer: Any = value
-        return ctypes.byref(ctypes.c_char.from_buffer(buffer)) if value.size else ctypes.c_void_p(None)
-    if isinstance(value, float):
-        return ctypes.c_double(value)
-    return ctypes.c_void_p(None) if value is None else ctypes.c_int64(int(value))
+        return ctypes.addressof(ctypes.c_char.from_buffer(buffer)) if value.size else 0
+    return 0 if value is None else int(value)
 
 
 def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def _addresses(terms: list[View]) -> np.ndarray:
-    return np.array([term.address for term in terms], dtype=np.int64)
-
-
-def _strides(terms: list[View]) -> np.ndarray:
-    return np.array([term.stride for term in terms], dtype=np.int64)
+def _struct(terms: list[View], channels: np.ndarray) -> Struct:
+    """`Terms` in calls.h."""
+    addresses = np.array([term.address for term in terms], dtype=np.int64)
+    return len(terms), addresses, np.array([term.stride for term in terms], dtype=np.int64), channels

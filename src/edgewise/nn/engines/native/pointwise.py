@@ -68,7 +68,8 @@ class PointwiseFunction(torch.autograd.Function):
         made = [torch.empty_like(weight) for weight in weights]
         kernels.call(
             "pointwise_backward",
-            *(_geometry(x, weights), x.data_ptr(), _addresses(weights), y.data_ptr(), g.data_ptr()),
-            *(back.a, back.b, back.d, _addresses(made), dx.data_ptr()),
+            *(_geometry(x, weights), x.data_ptr(), _addresses(weights), y.data_ptr()),
+            back.upstream(g).struct,
+            *(_addresses(made), dx.data_ptr()),
         )
         return None, dx, *back.weights(x.dtype), *made

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.nn.engines.native.affine import Back, Batch, gradient_sums, refuse_twice
+from edgewise.nn.engines.native.affine import Batch, gradient_sums, refuse_twice
 from edgewise.nn.engines.native.kernels import Convolutions, Kernels, Scaling, Shape, View
 from edgewise.nn.engines.native.plan import Stage
-from edgewise.nn.engines.native.upstream import Upstream
 
 WEIGHTS = 4
 """Tensors a stage: depthwise and pointwise weight, the batch norm's scale and shift."""
@@ -94,7 +93,7 @@ class SeparableFunction(torch.autograd.Function):
                 stage.into,
                 Convolutions.of([(dw, pw, stage.dilation)]),
                 kept[at + 1],
-                _upstream(back, g),
+                back.upstream(g),
                 None if made is None else Convolutions.of([(*made, stage.dilation)]),
                 View.of(dx),
             )
@@ -102,15 +101,3 @@ class SeparableFunction(torch.autograd.Function):
             found[:0] = (*(made or (None, None)), *back.weights(x.dtype))
             g, sums = dx, np.ascontiguousarray(before.sum(0).T)
         return None, g, *found
-
-
-def _upstream(back: Back, g: Tensor) -> Upstream:
-    view = View.of(g)
-    return Upstream(
-        np.array([view.address], dtype=np.int64),
-        np.array([view.stride], dtype=np.int64),
-        np.arange(len(back.a), dtype=np.int64),
-        back.a,
-        back.b,
-        back.d,
-    )

@@ -28,3 +28,8 @@ class Upstream:
     b: np.ndarray
     d: np.ndarray
     samples: np.ndarray | None = None
+
+    @property
+    def struct(self) -> tuple[int | np.ndarray | None, ...]:
+        """`Upstream` in calls.h."""
+        return self.address, self.stride, self.channel, self.a, self.b, self.d, self.samples
