@@ -32,14 +32,14 @@ CHANGES_ON_ENGINES = [
     plant(
         "the kernels leave a skip as it is",
         "Pass.compute_source",
-        "made.x if change is None else made.changed[edge, i].view",
-        "made.x",
+        "state.x if change is None else state.changed[edge, i].view",
+        "state.x",
         SAME,
     ),
     plant(
         "the kernels take a changed skip for the identity in the backward pass",
         "Backward._skips",
-        "if (edge, i) in made.changed:",
+        "if (edge, i) in state.changed:",
         "if False:",
         SAME,
     ),

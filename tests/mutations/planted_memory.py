@@ -37,7 +37,7 @@ MEMORY = [
         RECOMPUTE + "a_pass_in_evaluation_mode_is_repeated_in_evaluation_mode",
     ),
     plant(
-        "the lean convolution forgets the ReLU on the way back",
+        "the memory-saving convolution forgets the ReLU on the way back",
         "_ReluConv.backward",
         "torch.ops.aten.threshold_backward(before.to(x.dtype), active, 0)",
         "before.to(x.dtype)",

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.nn.memory_saving import LeanReluConvNorm
+from edgewise.nn.memory_saving import MemorySavingReluConvNorm
 from edgewise.nn.operations import relu_conv_norm
 from edgewise.runtime.compute import Compute, Precision
 
@@ -14,16 +14,16 @@ from edgewise.runtime.compute import Compute, Precision
 def pair(dtype: torch.dtype = torch.float32) -> tuple[nn.Module, nn.Module, Tensor]:
     plain = relu_conv_norm(6, 4, affine=False).to(dtype)
     x = torch.randn(3, 6, 5, 5, dtype=dtype, requires_grad=True)
-    return plain, LeanReluConvNorm(*plain), x
+    return plain, MemorySavingReluConvNorm(*plain), x
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_output_and_gradients_are_those_of_the_modules_bit_for_bit(precision: Precision) -> None:
-    plain, lean, x = pair()
+    plain, saving, x = pair()
     weights = list(plain.parameters())
     factor = torch.randn(3, 4, 5, 5)
     found = []
-    for module in (plain, lean):
+    for module in (plain, saving):
         with Compute("cpu", precision).autocast():
             out = module(x)
         found.append([out, *torch.autograd.grad((out * factor).sum(), [x, *weights])])
@@ -32,27 +32,27 @@ def test_output_and_gradients_are_those_of_the_modules_bit_for_bit(precision: Pr
 
 
 def test_another_module_in_the_place_of_the_relu_is_used() -> None:
-    plain, lean, x = pair()
-    plain[0] = lean[0] = nn.Softplus()
-    assert torch.equal(lean(x), plain(x))
+    plain, saving, x = pair()
+    plain[0] = saving[0] = nn.Softplus()
+    assert torch.equal(saving(x), plain(x))
 
 
 def test_its_gradients_can_be_differentiated() -> None:
-    _, lean, x = pair(torch.float64)
-    lean.eval()
-    assert torch.autograd.gradcheck(lean, (x,))
-    assert torch.autograd.gradgradcheck(lean, (x,))
+    _, saving, x = pair(torch.float64)
+    saving.eval()
+    assert torch.autograd.gradcheck(saving, (x,))
+    assert torch.autograd.gradgradcheck(saving, (x,))
 
 
 def test_names_of_weights_are_those_of_the_modules() -> None:
-    plain, lean, _ = pair()
-    assert list(plain.state_dict()) == list(lean.state_dict())
+    plain, saving, _ = pair()
+    assert list(plain.state_dict()) == list(saving.state_dict())
 
 
 def test_the_input_is_kept_and_no_copy_of_it() -> None:
-    plain, lean, x = pair()
+    plain, saving, x = pair()
     kept = []
-    for module in (plain, lean):
+    for module in (plain, saving):
         places: set[int] = set()
 
         def pack(tensor: Tensor, places: set[int] = places) -> Tensor:
@@ -68,8 +68,8 @@ def test_the_input_is_kept_and_no_copy_of_it() -> None:
 
 
 def test_weights_that_ask_for_no_gradient_get_none() -> None:
-    _, lean, x = pair()
-    lean.requires_grad_(False)
-    lean(x).sum().backward()
+    _, saving, x = pair()
+    saving.requires_grad_(False)
+    saving(x).sum().backward()
     assert x.grad is not None
-    assert [p.grad for p in lean.parameters()] == [None]
+    assert [p.grad for p in saving.parameters()] == [None]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from edgewise.nn.drop_path import DropPath
 from edgewise.nn.edges import sum_nodes
 from edgewise.nn.factorized import FactorizedReduction
-from edgewise.nn.memory_saving import LeanReluConvNorm
+from edgewise.nn.memory_saving import MemorySavingReluConvNorm
 from edgewise.nn.operations import operation, relu_conv_norm
 from edgewise.spaces.cells import Cell
 
@@ -97,7 +97,7 @@ class Preprocess(nn.Module):
 
 def _relu_conv_norm(channels_in: int, channels_out: int, *, affine: bool) -> nn.Module:
     plain = relu_conv_norm(channels_in, channels_out, affine=affine)
-    return plain if affine else LeanReluConvNorm(*plain)
+    return plain if affine else MemorySavingReluConvNorm(*plain)
 
 
 class DerivedCell(nn.Module):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class LeanReluConvNorm(nn.Sequential):
+class MemorySavingReluConvNorm(nn.Sequential):
     """ReLU, 1x1 convolution and batch norm, as `relu_conv_norm` makes them; the same numbers.
 
     A cell's input is kept by the cell that made it: what ReLU makes of it is cheaper made again than kept, for two

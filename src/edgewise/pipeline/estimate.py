@@ -204,12 +204,12 @@ def _estimate_search(
     seconds, peaks = 0.0, []
     for stage, last in zip(dict.fromkeys(stages), lasts, strict=True):
         first, count = stages.index(stage), stages.count(stage)
-        full, peak = _time(lambda i, last=last: task.step(last, i), steps, compute)
+        full_step, peak = _time(lambda i, last=last: task.step(last, i), steps, compute)
         peaks.append(peak)
-        lean = full
+        frozen_step = full_step
         if frozen:
-            lean, _ = _time(lambda i, first=first: task.step(first, i), max(2, steps // 3), compute)
-        seconds += frozen * lean + (count - frozen) * full
+            frozen_step, _ = _time(lambda i, first=first: task.step(first, i), max(2, steps // 3), compute)
+        seconds += frozen * frozen_step + (count - frozen) * full_step
     most = None if None in peaks else max(peaks)
     memory = _line("search", (half_of(batch), small), (batch, most), room)
     return PhaseEstimate("search", epochs, task.steps, seconds / epochs, steps, memory)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgewise.nn.drawn_hooks import DrawnHooks
 from edgewise.nn.engines.grouped.branches import run_branches
 from edgewise.nn.engines.grouped.norms import Norms
-from edgewise.nn.engines.grouped.plan import Place, Plan, Source, Weights, plan_cell
+from edgewise.nn.engines.grouped.plan import EdgePrimitive, Plan, Source, Weights, plan_cell
 from edgewise.nn.engines.grouped.pools import run_pool
 from edgewise.nn.engines.grouped.reductions import run_reductions
 from edgewise.nn.engines.grouped.weigh import weigh
@@ -39,7 +39,7 @@ class GroupedEngine:
         self.space = space
         self._modules = edges
         self.edges = cast(Sequence[PartialChannelEdge], edges)
-        self._plans: dict[tuple[bool, frozenset[Place]], Plan] = {}
+        self._plans: dict[tuple[bool, frozenset[EdgePrimitive]], Plan] = {}
 
     def can_run(self, x: Tensor, changes: DrawnHooks) -> bool:
         """Always: it is as general as the modules."""
@@ -72,7 +72,7 @@ class GroupedEngine:
         norms.record()
         return join_nodes(states, self.space)
 
-    def _plan(self, drawn: Tensor | None, changed: frozenset[Place], *, training: bool) -> Plan:
+    def _plan(self, drawn: Tensor | None, changed: frozenset[EdgePrimitive], *, training: bool) -> Plan:
         """Made anew where operations are drawn: it is another one each time."""
         if drawn is None and (training, changed) in self._plans:
             return self._plans[training, changed]
@@ -90,7 +90,7 @@ class GroupedEngine:
         weights: Weights,
         sums: Mapping[int, _Sum],
         norms: Norms,
-        changes: Mapping[Place, Change],
+        changes: Mapping[EdgePrimitive, Change],
     ) -> None:
         """Adds what the edges out of a node carry to the nodes that they lead to."""
         share, rest = self._split(x)
@@ -127,7 +127,9 @@ class GroupedEngine:
         mixed, rest = x.split([share, x.shape[1] - share], dim=1)
         return mixed, rest
 
-    def _terms(self, source: Source, share: Tensor, norms: Norms, changes: Mapping[Place, Change]) -> list[Tensor]:
+    def _terms(
+        self, source: Source, share: Tensor, norms: Norms, changes: Mapping[EdgePrimitive, Change]
+    ) -> list[Tensor]:
         """[B, terms, C * h * w] each, in the order of `Source.columns`."""
         channels, merge = share.shape[1], merges(share)
         pieces = run_branches(share, source.branches, norms, merge=merge) if source.branches else []

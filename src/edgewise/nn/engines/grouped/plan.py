@@ -16,7 +16,7 @@ from edgewise.spaces.topology import Topology
 
 Active = Sequence[Sequence[bool]]
 Signature = tuple[object, ...]
-Place = tuple[int, int]
+EdgePrimitive = tuple[int, int]
 """An edge and a primitive."""
 
 
@@ -186,7 +186,7 @@ def plan_cell(
     active: Active | None,
     *,
     training: bool,
-    changed: frozenset[Place] = frozenset(),
+    changed: frozenset[EdgePrimitive] = frozenset(),
 ) -> Plan:
     """How a cell is computed.
 
@@ -224,7 +224,7 @@ def _source(
     out: tuple[int, ...],
     edges: Sequence[PartialChannelEdge],
     active: Active | None,
-    changed: frozenset[Place],
+    changed: frozenset[EdgePrimitive],
 ) -> Source:
     source = Source(node, out, edges[out[0]].stride)
     shared: dict[int, Shared] = {}

@@ -54,7 +54,7 @@ def _known(norm: nn.BatchNorm2d, dtype: torch.dtype) -> bool:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch norm made of a batch.
+    """The statistics that a batch norm took from a batch, and what it does with them.
 
     Args:
         norms: mean and 1 / standard deviation.

@@ -94,23 +94,23 @@ class Backward:
                 self._source(node, self.gradients.inputs[node], 0)
 
     def _source(self, node: int, dx: Tensor, channel: int) -> None:
-        source, made = self.forward.sources[node], self.forward.made[node]
-        sums = self._dots(source, made)
+        source, state = self.forward.sources[node], self.forward.source_states[node]
+        sums = self._dots(source, state)
         to = View.of(dx, channel)
-        self._convolutions(source, made, sums, to)
-        self._pools(source, made, sums, to)
-        self._skips(source, made, dx, channel)
+        self._convolutions(source, state, sums, to)
+        self._pools(source, state, sums, to)
+        self._skips(source, state, dx, channel)
         if self.layout.k > 1:
-            self._rest(source, made, dx, channel + self.layout.share)
+            self._rest(source, state, dx, channel + self.layout.share)
 
-    def _dots(self, source: Source, made: SourceState) -> dict[tuple[int, int], Sums]:
+    def _dots(self, source: Source, state: SourceState) -> dict[tuple[int, int], Sums]:
         """The sums of every term, which are also the gradients of mixture and edge weights."""
         share, found = self.layout.share, {}
         channels = np.arange(share, dtype=np.int64)
         for edge in source.edges:
-            terms = [term for term in made.terms if term.edge == edge]
+            terms = [term for term in state.terms if term.edge == edge]
             table = self.kernels.term_dots(
-                (made.shape.n, share, self.plane),
+                (state.shape.n, share, self.plane),
                 self.g,
                 self.layout.mixed(self.targets[edge]),
                 [term.view for term in terms],
@@ -147,54 +147,54 @@ class Backward:
         )
 
     def _convolutions(
-        self, source: Source, made: SourceState, sums: dict[tuple[int, int], Sums], dx: View
+        self, source: Source, state: SourceState, sums: dict[tuple[int, int], Sums], dx: View
     ) -> None:
-        if made.first is None or made.y1 is None:
+        if state.first is None or state.y1 is None:
             return
         c, two_stage = self.layout.share, source.two_stage
         rows = []
         for b, branch in enumerate(source.branches):
-            norms = made.norms2 if b < len(two_stage) else made.norms1
+            norms = state.norms2 if b < len(two_stage) else state.norms1
             assert norms is not None
             key = branch.edge, branch.primitive
             behind = self._behind_norm(self._factor(*key), norms.part(b, c), sums[key])
             rows.append((self.g, self.layout.mixed(self.targets[branch.edge]), behind))
         # Holds the planes that the first rows then point to.
-        between = made.y1.new_empty(made.shape.n, len(two_stage) * c, *made.shape.out)
+        between = state.y1.new_empty(state.shape.n, len(two_stage) * c, *state.shape.out)
         samples = self.coefficients.samples_of([branch.edge for branch in source.branches])
         if two_stage:
-            rows[: len(two_stage)] = self._second_stages(source, made, rows[: len(two_stage)], between)
+            rows[: len(two_stage)] = self._second_stages(source, state, rows[: len(two_stage)], between)
             if samples is not None:
                 samples[: len(two_stage)] = 1.0
         self.kernels.branches_backward(
-            made.shape,
-            made.x,
+            state.shape,
+            state.x,
             0,
             None,
-            made.first,
-            made.y1,
+            state.first,
+            state.y1,
             self._upstream(rows, samples),
-            self._weights([branch.stages[0].weights for branch in source.branches], made.first),
+            self._weights([branch.stages[0].weights for branch in source.branches], state.first),
             dx,
         )
 
-    def _second_stages(self, source: Source, made: SourceState, rows: list[Row], between: Tensor) -> list[Row]:
+    def _second_stages(self, source: Source, state: SourceState, rows: list[Row], between: Tensor) -> list[Row]:
         """Fills `between` with the gradients of the first outputs, normed; returns what is behind them."""
-        assert made.y1 is not None
-        assert made.y2 is not None
-        assert made.norms1 is not None
-        assert made.second is not None
-        c, (ho, wo) = self.layout.share, made.shape.out
+        assert state.y1 is not None
+        assert state.y2 is not None
+        assert state.norms1 is not None
+        assert state.second is not None
+        c, (ho, wo) = self.layout.share, state.shape.out
         seconds = [branch.stages[1] for branch in source.two_stage]
         found = self.kernels.branches_backward(
-            Shape(made.shape.n, c, ho, wo, 1, max(stage.pad for stage in seconds)),
-            View.of(made.y1),
+            Shape(state.shape.n, c, ho, wo, 1, max(stage.pad for stage in seconds)),
+            View.of(state.y1),
             c * ho * wo,
-            made.norms1.affine,
-            made.second,
-            made.y2,
+            state.norms1.affine,
+            state.second,
+            state.y2,
             self._upstream(rows, self.coefficients.samples_of([branch.edge for branch in source.two_stage])),
-            self._weights([stage.weights for stage in seconds], made.second),
+            self._weights([stage.weights for stage in seconds], state.second),
             View.of(between),
         )
         assert found is not None
@@ -202,27 +202,27 @@ class Backward:
         for b in range(len(seconds)):
             part = slice(b * c, (b + 1) * c)
             sums = Sums(table[part, 0], table[part, 1])
-            affine = self._behind_norm(1.0, made.norms1.part(b, c), sums)
+            affine = self._behind_norm(1.0, state.norms1.part(b, c), sums)
             behind.append((View.of(between), np.arange(b * c, (b + 1) * c, dtype=np.int64), affine))
         return behind
 
     def _weights(self, pairs: list[tuple[Tensor, Tensor]], like: Convolutions) -> Convolutions | None:
         if not self.want_weights:
             return None
-        made, sizes = [], [weight.numel() for pair in pairs for weight in pair]
+        pairs_of_gradients, sizes = [], [weight.numel() for pair in pairs for weight in pair]
         parts = iter(pairs[0][0].new_empty(sum(sizes)).split(sizes))
         for dw, pw in pairs:
             grads = next(parts).view(dw.shape), next(parts).view(pw.shape)
             self.gradients.weights[dw.data_ptr()] = grads
-            made.append((*grads, 1))
-        fresh = Convolutions.of(made)
+            pairs_of_gradients.append((*grads, 1))
+        fresh = Convolutions.of(pairs_of_gradients)
         return Convolutions(like.k, like.dilation, fresh.dw, fresh.pw)
 
-    def _pools(self, source: Source, made: SourceState, sums: dict[tuple[int, int], Sums], dx: View) -> None:
+    def _pools(self, source: Source, state: SourceState, sums: dict[tuple[int, int], Sums], dx: View) -> None:
         back: list[Tensor | None] = [None, None]
         share = self.layout.share
         for at, pools in enumerate((source.max_pools, source.avg_pools)):
-            plane, norms = made.pools[at], made.pool_norms[at]
+            plane, norms = state.pools[at], state.pool_norms[at]
             if plane is None:
                 continue
             factors = [self._factor(pool.edge, pool.primitive) for pool in pools]
@@ -235,23 +235,23 @@ class Backward:
             _, b, d = self._behind_norm(1.0, norms[0], joint)
             grad = back[at] = torch.empty_like(plane)
             out, channels = View.of(grad), np.arange(share, dtype=np.int64)
-            planes = (made.shape.n, share, self.plane)
+            planes = (state.shape.n, share, self.plane)
             self.kernels.weighted_sum(
                 planes, [View.of(plane)], channels, b[None], d[None], out, channels, add=False
             )
             for pool, factor, own in zip(pools, factors, norms, strict=True):
-                self._carry(made, pool.edge, factor * own.rstd, out, add=True)
+                self._carry(state, pool.edge, factor * own.rstd, out, add=True)
         if any(grad is not None for grad in back):
-            self.kernels.pools_backward(made.shape, made.x, back[0], back[1], dx)
+            self.kernels.pools_backward(state.shape, state.x, back[0], back[1], dx)
 
     def _factor(self, edge: int, primitive: int) -> float:
         return float(self.coefficients.mixture[edge, primitive] * self.coefficients.edges[edge])
 
-    def _carry(self, made: SourceState, edge: int, factor: float | np.ndarray, out: View, *, add: bool) -> None:
+    def _carry(self, state: SourceState, edge: int, factor: float | np.ndarray, out: View, *, add: bool) -> None:
         """Sends the gradient of an edge's target, times a factor, to planes of the share."""
         share = self.layout.share
         self.kernels.weighted_sum(
-            (made.shape.n, share, self.plane),
+            (state.shape.n, share, self.plane),
             [self.g],
             self.layout.mixed(self.targets[edge]),
             np.full((1, share), factor),
@@ -262,34 +262,34 @@ class Backward:
             samples=self._samples(edge),
         )
 
-    def _skips(self, source: Source, made: SourceState, dx: Tensor, channel: int) -> None:
+    def _skips(self, source: Source, state: SourceState, dx: Tensor, channel: int) -> None:
         for edge, i in source.skips:
-            if (edge, i) in made.changed:
-                dx[:, channel : channel + self.layout.share] += made.changed[edge, i].back(
-                    self._alone(made, edge, i)
+            if (edge, i) in state.changed:
+                dx[:, channel : channel + self.layout.share] += state.changed[edge, i].back(
+                    self._alone(state, edge, i)
                 )
             else:
-                self._carry(made, edge, self._factor(edge, i), View.of(dx, channel), add=True)
+                self._carry(state, edge, self._factor(edge, i), View.of(dx, channel), add=True)
         for edge, i, _ in source.reduced:
-            self.gradients.extra[edge] = self._alone(made, edge, i)
+            self.gradients.extra[edge] = self._alone(state, edge, i)
 
-    def _alone(self, made: SourceState, edge: int, i: int) -> Tensor:
+    def _alone(self, state: SourceState, edge: int, i: int) -> Tensor:
         """The gradient of one operation's output."""
-        grad = self.gradients.out.new_empty(made.shape.n, self.layout.share, *made.shape.out)
-        self._carry(made, edge, self._factor(edge, i), View.of(grad), add=False)
+        grad = self.gradients.out.new_empty(state.shape.n, self.layout.share, *state.shape.out)
+        self._carry(state, edge, self._factor(edge, i), View.of(grad), add=False)
         return grad
 
-    def _rest(self, source: Source, made: SourceState, dx: Tensor, channel: int) -> None:
+    def _rest(self, source: Source, state: SourceState, dx: Tensor, channel: int) -> None:
         width = self.layout.c - self.layout.share
-        planes, channels = (made.shape.n, width, self.plane), np.arange(width, dtype=np.int64)
-        assert made.rest is not None
-        pooled = made.rest_indices is not None
-        grad = dx.new_zeros(made.shape.n, width, *made.shape.out) if pooled else None
+        planes, channels = (state.shape.n, width, self.plane), np.arange(width, dtype=np.int64)
+        assert state.rest is not None
+        pooled = state.rest_indices is not None
+        grad = dx.new_zeros(state.shape.n, width, *state.shape.out) if pooled else None
         to = View.of(dx, channel) if grad is None else View.of(grad)
         for edge in source.edges:
             there = self.layout.passed(self.targets[edge])
             samples = self._samples(edge)
-            table = self.kernels.term_dots(planes, self.g, there, [made.rest], channels, samples)
+            table = self.kernels.term_dots(planes, self.g, there, [state.rest], channels, samples)
             self.gradients.edges[edge] += float(table[0].sum())
             factor = np.full((1, width), self.coefficients.edges[edge])
             self.kernels.weighted_sum(
@@ -298,5 +298,5 @@ class Backward:
         if grad is not None:
             part = dx[:, channel : channel + width]
             part += torch.ops.aten.max_pool2d_with_indices_backward(
-                grad, part, [2, 2], [2, 2], [0, 0], [1, 1], True, made.rest_indices
+                grad, part, [2, 2], [2, 2], [0, 0], [1, 1], True, state.rest_indices
             )

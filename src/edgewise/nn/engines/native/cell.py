@@ -116,7 +116,7 @@ class Pass:
         self.training = training
         self.record = record
         self.changes = changes
-        self.made: dict[int, SourceState] = {}
+        self.source_states: dict[int, SourceState] = {}
 
     def compute_source(self, node: int, tensor: Tensor, channel: int, extra: dict[int, Tensor]) -> SourceState:
         """Computes everything that leaves a node.
@@ -130,44 +130,44 @@ class Pass:
         source, share = self.sources[node], self.layout.share
         n, _, h, w = tensor.shape
         pad = max((stage.pad for branch in source.branches for stage in branch.stages[:1]), default=0)
-        made = SourceState(Shape(n, share, h, w, source.stride, pad), View.of(tensor, channel))
-        self.made[node] = made
-        self._convolve(source, made, tensor.new_empty)
-        self._pool(source, made, tensor.new_empty)
+        state = SourceState(Shape(n, share, h, w, source.stride, pad), View.of(tensor, channel))
+        self.source_states[node] = state
+        self._convolve(source, state, tensor.new_empty)
+        self._pool(source, state, tensor.new_empty)
         own = tensor[:, channel : channel + share]
         for edge, i in source.skips:
             change = self.changes.get((edge, i))
             if change is not None:
-                made.changed[edge, i] = Changed.of(change, own)
-            made.terms.append(Term(edge, i, made.x if change is None else made.changed[edge, i].view, None))
-        made.terms += [Term(edge, i, View.of(extra[edge]), None) for edge, i, _ in source.reduced]
+                state.changed[edge, i] = Changed.of(change, own)
+            state.terms.append(Term(edge, i, state.x if change is None else state.changed[edge, i].view, None))
+        state.terms += [Term(edge, i, View.of(extra[edge]), None) for edge, i, _ in source.reduced]
         if self.layout.k > 1:
-            self._pass_by(made, tensor, channel + share)
-        return made
+            self._pass_by(state, tensor, channel + share)
+        return state
 
-    def _convolve(self, source: Source, made: SourceState, new_empty: Any) -> None:
+    def _convolve(self, source: Source, state: SourceState, new_empty: Any) -> None:
         branches, two_stage = source.branches, source.two_stage
         if not branches:
             return
-        kernels, shape, c = self.kernels, made.shape, self.layout.share
+        kernels, shape, c = self.kernels, state.shape, self.layout.share
         n, (ho, wo) = shape.n, shape.out
         stages = [branch.stages[0] for branch in branches]
-        made.first = Convolutions.of([(*stage.weights, stage.dilation) for stage in stages])
-        made.y1 = y1 = new_empty(n, len(branches) * c, ho, wo)
-        sums = kernels.branches_forward(shape, made.x, 0, None, made.first, y1)
-        made.norms1 = self._norms(sums, [stage.norm for stage in stages], n * ho * wo)
+        state.first = Convolutions.of([(*stage.weights, stage.dilation) for stage in stages])
+        state.y1 = y1 = new_empty(n, len(branches) * c, ho, wo)
+        sums = kernels.branches_forward(shape, state.x, 0, None, state.first, y1)
+        state.norms1 = self._norms(sums, [stage.norm for stage in stages], n * ho * wo)
         if two_stage:
             seconds = [branch.stages[1] for branch in two_stage]
-            made.second = Convolutions.of([(*stage.weights, stage.dilation) for stage in seconds])
-            made.y2 = y2 = new_empty(n, len(two_stage) * c, ho, wo)
+            state.second = Convolutions.of([(*stage.weights, stage.dilation) for stage in seconds])
+            state.y2 = y2 = new_empty(n, len(two_stage) * c, ho, wo)
             inner = Shape(n, c, ho, wo, 1, max(stage.pad for stage in seconds))
-            sums = kernels.branches_forward(inner, View.of(y1), c * ho * wo, made.norms1.affine, made.second, y2)
-            made.norms2 = self._norms(sums, [stage.norm for stage in seconds], n * ho * wo)
+            sums = kernels.branches_forward(inner, View.of(y1), c * ho * wo, state.norms1.affine, state.second, y2)
+            state.norms2 = self._norms(sums, [stage.norm for stage in seconds], n * ho * wo)
         for b, branch in enumerate(branches):
-            y, norms = (made.y1, made.norms1) if b >= len(two_stage) else (made.y2, made.norms2)
+            y, norms = (state.y1, state.norms1) if b >= len(two_stage) else (state.y2, state.norms2)
             assert y is not None
             assert norms is not None
-            made.terms.append(Term(branch.edge, branch.primitive, View.of(y, b * c), norms.part(b, c)))
+            state.terms.append(Term(branch.edge, branch.primitive, View.of(y, b * c), norms.part(b, c)))
 
     def _norms(self, sums: np.ndarray, norms: list[nn.BatchNorm2d], count: int) -> Norms:
         c = self.layout.share
@@ -177,38 +177,38 @@ class Pass:
         var = torch.cat([norm.running_var for norm in norms])  # type: ignore[list-item]
         return Norms(mean.double().numpy(), (var.double() + norms[0].eps).rsqrt().numpy())
 
-    def _pool(self, source: Source, made: SourceState, new_empty: Any) -> None:
+    def _pool(self, source: Source, state: SourceState, new_empty: Any) -> None:
         kinds = (source.max_pools, source.avg_pools)
         if not any(kinds):
             return
-        n, c, (ho, wo) = made.shape.n, self.layout.share, made.shape.out
-        made.pools = [new_empty(n, c, ho, wo) if pools else None for pools in kinds]
-        sums = self.kernels.pools_forward(made.shape, made.x, *made.pools)
+        n, c, (ho, wo) = state.shape.n, self.layout.share, state.shape.out
+        state.pools = [new_empty(n, c, ho, wo) if pools else None for pools in kinds]
+        sums = self.kernels.pools_forward(state.shape, state.x, *state.pools)
         for at, pools in enumerate(kinds):
-            plane = made.pools[at]
+            plane = state.pools[at]
             if plane is None:
                 continue
             own = np.ascontiguousarray(sums[:, :, 2 * at : 2 * at + 2])
             # The same planes on every edge, and so the same statistics of a batch; what is recorded may differ.
             tiled = np.tile(own, (1, len(pools), 1)) if self.training else own
             norms = self._norms(tiled, [pool.norm for pool in pools], n * ho * wo)
-            made.pool_norms[at] = [norms.part(b, c) for b in range(len(pools))]
+            state.pool_norms[at] = [norms.part(b, c) for b in range(len(pools))]
             view = View.of(plane)
-            made.terms += [
+            state.terms += [
                 Term(pool.edge, pool.primitive, view, part)
-                for pool, part in zip(pools, made.pool_norms[at], strict=True)
+                for pool, part in zip(pools, state.pool_norms[at], strict=True)
             ]
 
-    def _pass_by(self, made: SourceState, tensor: Tensor, channel: int) -> None:
-        if made.shape.stride == 1:
-            made.rest = View.of(tensor, channel)
+    def _pass_by(self, state: SourceState, tensor: Tensor, channel: int) -> None:
+        if state.shape.stride == 1:
+            state.rest = View.of(tensor, channel)
             return
         width = self.layout.c - self.layout.share
-        rest, made.rest_indices = F.max_pool2d(
+        rest, state.rest_indices = F.max_pool2d(
             tensor[:, channel : channel + width], 2, 2, ceil_mode=True, return_indices=True
         )
-        made.keep.append(rest)
-        made.rest = View.of(rest)
+        state.keep.append(rest)
+        state.rest = View.of(rest)
 
     def sum_into(
         self, node: int, sources: Sequence[tuple[int, int]], coefficients: Coefficients, out: Tensor
@@ -224,7 +224,7 @@ class Pass:
         layout, share = self.layout, self.layout.share
         n, plane = out.shape[0], out.shape[2] * out.shape[3]
         to, edges = View.of(out), {edge for edge, _ in sources}
-        terms = [term for _, source in sources for term in self.made[source].terms if term.edge in edges]
+        terms = [term for _, source in sources for term in self.source_states[source].terms if term.edge in edges]
         weights, shift = coefficients.affine(terms, share)
         of_terms = coefficients.samples_of([term.edge for term in terms])
         channels = np.arange(share, dtype=np.int64)
@@ -241,7 +241,7 @@ class Pass:
         )
         if layout.k > 1:
             width = layout.c - share
-            rests = [self.made[source].rest for _, source in sources]
+            rests = [self.source_states[source].rest for _, source in sources]
             factors = np.array([coefficients.edges[edge] for edge, _ in sources])
             self.kernels.weighted_sum(
                 (n, width, plane),

@@ -59,11 +59,11 @@ class CellCall:
 _KEPT = 6
 
 
-def _release(made: SourceState) -> list[Tensor | None]:
+def _release(state: SourceState) -> list[Tensor | None]:
     """Takes the tensors out of what a source left behind: autograd keeps them, and frees them in time."""
-    found = [made.y1, made.y2, *made.pools, made.rest_indices, *(made.keep or [None])]
-    made.y1 = made.y2 = made.rest_indices = None
-    made.pools, made.keep = [None, None], []
+    found = [state.y1, state.y2, *state.pools, state.rest_indices, *(state.keep or [None])]
+    state.y1 = state.y2 = state.rest_indices = None
+    state.pools, state.keep = [None, None], []
     return found
 
 
@@ -73,9 +73,9 @@ def _restore(sources: Iterable[SourceState], kept: Sequence[Tensor | None], plac
             "the kernels of mixed cells find saved tensors moved (by saved-tensor hooks?): set search.engine="
             "plain or search.memory=low"
         )
-    for at, made in enumerate(sources):
-        made.y1, made.y2, top, mean, made.rest_indices, rest = kept[at * _KEPT : (at + 1) * _KEPT]
-        made.pools, made.keep = [top, mean], [rest]
+    for at, state in enumerate(sources):
+        state.y1, state.y2, top, mean, state.rest_indices, rest = kept[at * _KEPT : (at + 1) * _KEPT]
+        state.pools, state.keep = [top, mean], [rest]
 
 
 def _place(tensor: Tensor | None) -> int:
@@ -114,7 +114,7 @@ class CellFunction(torch.autograd.Function):
         for node in range(inputs):
             if node in forward.sources:
                 forward.compute_source(node, states[node], 0, extra)
-        shape = forward.made[0].shape
+        shape = forward.source_states[0].shape
         out = states[0].new_empty(shape.n, len(call.into) * layout.c, *shape.out)
         for node, into in call.into.items():
             forward.sum_into(node, into, coefficients, out)
@@ -123,7 +123,7 @@ class CellFunction(torch.autograd.Function):
         ctx.call, ctx.forward, ctx.coefficients, ctx.count = call, forward, coefficients, len(tensors)
         ctx.extra = list(extra)
         ctx.inputs = inputs
-        kept = [tensor for made in forward.made.values() for tensor in _release(made)]
+        kept = [tensor for state in forward.source_states.values() for tensor in _release(state)]
         ctx.places = [_place(tensor) for tensor in kept]
         ctx.save_for_backward(out, mixture, *states, *extra.values(), *kept)
         return out
@@ -143,7 +143,7 @@ class CellFunction(torch.autograd.Function):
         _, mixture, *rest = ctx.saved_tensors
         states = rest[: ctx.inputs]
         call = ctx.call
-        _restore(ctx.forward.made.values(), rest[ctx.inputs + len(ctx.extra) :], ctx.places)
+        _restore(ctx.forward.source_states.values(), rest[ctx.inputs + len(ctx.extra) :], ctx.places)
         gradients = Gradients(
             out=grads[0].clone(memory_format=torch.contiguous_format),
             inputs=[torch.zeros_like(state) for state in states],
@@ -155,8 +155,8 @@ class CellFunction(torch.autograd.Function):
         first_weight = 4 + ctx.inputs + len(ctx.extra)
         want = any(ctx.needs_input_grad[first_weight:])
         Backward(ctx.forward, ctx.coefficients, [t for _, t in call.edges], gradients, want_weights=want).run()
-        for made in ctx.forward.made.values():
-            _release(made)
+        for state in ctx.forward.source_states.values():
+            _release(state)
         weights: list[Tensor | None] = []
         for source in call.sources:
             for branch in source.branches:

@@ -65,11 +65,11 @@ class PointwiseFunction(torch.autograd.Function):
         x, y, *weights = ctx.saved_tensors
         kernels, g, dx = Kernels(x.dtype), grads[0].contiguous(), torch.empty_like(x)
         back = ctx.batch.back(gradient_sums(kernels, g, y))
-        made = [torch.empty_like(weight) for weight in weights]
+        gradients = [torch.empty_like(weight) for weight in weights]
         kernels.call(
             "pointwise_backward",
             *(_geometry(x, weights), x.data_ptr(), _addresses(weights), y.data_ptr()),
             back.upstream(g).struct,
-            *(_addresses(made), dx.data_ptr()),
+            *(_addresses(gradients), dx.data_ptr()),
         )
-        return None, dx, *back.weights(x.dtype), *made
+        return None, dx, *back.weights(x.dtype), *gradients

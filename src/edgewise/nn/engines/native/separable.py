@@ -84,7 +84,7 @@ class SeparableFunction(torch.autograd.Function):
         for at in reversed(range(len(passed))):
             dw, pw = weights[at * WEIGHTS : at * WEIGHTS + 2]
             stage, x, back = passed[at], kept[at], passed[at].batch.back(sums)
-            made = (torch.empty_like(dw), torch.empty_like(pw)) if wanted else None
+            gradients = (torch.empty_like(dw), torch.empty_like(pw)) if wanted else None
             dx = torch.empty_like(x)
             before = kernels.branches_backward(
                 stage.shape,
@@ -94,10 +94,10 @@ class SeparableFunction(torch.autograd.Function):
                 Convolutions.of([(dw, pw, stage.dilation)]),
                 kept[at + 1],
                 back.upstream(g),
-                None if made is None else Convolutions.of([(*made, stage.dilation)]),
+                None if gradients is None else Convolutions.of([(*gradients, stage.dilation)]),
                 View.of(dx),
             )
             assert before is not None
-            found[:0] = (*(made or (None, None)), *back.weights(x.dtype))
+            found[:0] = (*(gradients or (None, None)), *back.weights(x.dtype))
             g, sums = dx, np.ascontiguousarray(before.sum(0).T)
         return None, g, *found
