@@ -26,6 +26,7 @@ BUDGET = (
     "search.layers=3",
     "train.epochs=6",
     "compare=[]",
+    "selection=none",
     "diagnostics.hessian_every=100",
 )
 EXTRA = {
