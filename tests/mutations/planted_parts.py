@@ -10,16 +10,16 @@ LOADING = "tests/test_loading_plugins.py::test_"
 PARTS = [
     plant(
         "a penalty on alpha does not reach its gradient",
-        "SupernetProblem.arch_loss",
-        "loss = loss + part.penalty(self.arch, position)",
-        "part.penalty(self.arch, position)",
+        "BilevelSearch._set_gradients",
+        "parameter.grad + extra",
+        "parameter.grad",
         ADDED + "a_penalty_is_in_the_gradient_of_alpha_and_not_in_the_loss_that_is_reported",
     ),
     plant(
-        "the loss that is reported holds the penalty",
-        "SupernetProblem.arch_loss",
-        "        return loss",
-        "        self.last_loss = loss.detach()\n        return loss",
+        "a search that projects drops the penalties on alpha",
+        "BilevelSearch._set_gradients",
+        "if self._penalties:",
+        "if self._penalties and self.projector is None:",
         ADDED + "a_penalty_is_in_the_gradient_of_alpha_and_not_in_the_loss_that_is_reported",
     ),
     plant(

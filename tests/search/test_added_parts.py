@@ -17,6 +17,7 @@ from edgewise.methods import (
     DARTS_V1,
     DARTS_V2,
     PARTS,
+    RECIPES,
     AlphaPenalty,
     ArchParameters,
     Combination,
@@ -81,7 +82,7 @@ def alpha_gradients(recipe: Recipe, position: SchedulePosition) -> tuple[list[Te
     return [gradient.clone() for gradient in gradients if gradient is not None], report.loss
 
 
-@pytest.mark.parametrize("recipe", [DARTS_V1, DARTS_V2], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [DARTS_V1, DARTS_V2, RECIPES["darts-v1-gp"]], ids=lambda recipe: recipe.name)
 @pytest.mark.parametrize("epoch", [0, 2])
 def test_a_penalty_is_in_the_gradient_of_alpha_and_not_in_the_loss_that_is_reported(recipe, epoch) -> None:
     position = SchedulePosition(epoch, 4)

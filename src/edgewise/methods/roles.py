@@ -31,7 +31,11 @@ Kept = Mapping[str, Tensor | None]
 
 
 class AlphaPenalty(AddedPart):
-    """Adds to the loss from which alpha and beta learn; the loss that is reported stays the cross-entropy."""
+    """Adds to the loss from which alpha and beta learn.
+
+    Its gradient is added behind a gradient projection, which is about the gradients of the cross-entropy; the loss
+    and the conflicts that are reported are those of the cross-entropy.
+    """
 
     def penalty(self, arch: ArchParameters, position: SchedulePosition) -> Tensor:
         """A scalar, differentiable in alpha and beta.

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.data import Batch, Batches
-from edgewise.methods import ArchParameters, ConflictMeter, Recipe, SchedulePosition
-from edgewise.methods.gradient import ArchGradient
+from edgewise.methods import AlphaPenalty, ArchParameters, ConflictMeter, Recipe, SchedulePosition
+from edgewise.methods.gradient import ArchGradient, arch_inputs
 from edgewise.methods.schedule import START, cosine
 from edgewise.nn import AnySupernet
 from edgewise.runtime.compute import Compute, restore_optimizer
@@ -65,6 +65,7 @@ class BilevelSearch:
         topology, change = supernet.space.topology, recipe.projection
         self.projector = None if change is None else change.on(topology, compute.device)
         self._projector_stream = None if change is None else streams.generator(change.stream)
+        self._penalties = recipe.parts_of(AlphaPenalty)
         self.meter = ConflictMeter(topology, "in" if change is None else change.direction, compute.device)
         weights, self._weights = recipe.weights, list(supernet.parameters())
         self.weights_optimizer = compute.prepare_optimizer(
@@ -133,7 +134,7 @@ class BilevelSearch:
             self.recipe.gradient.gradient(problem), problem, self.compute.processes
         )
         overflowed = self.compute.overflowed([*gradient.alpha.values(), *gradient.beta.values()])
-        before, after, cosines = self._set_gradients(gradient.zeroed() if overflowed else gradient)
+        before, after, cosines = self._set_gradients(gradient.zeroed() if overflowed else gradient, position)
         if not overflowed:
             self.arch_optimizer.step()
         return ArchReport(
@@ -146,8 +147,11 @@ class BilevelSearch:
             cosines,
         )
 
-    def _set_gradients(self, gradient: ArchGradient) -> tuple[Tensor, Tensor, Tensor]:
-        """Projects alpha's gradients and hands all gradients to the arch optimiser; measures conflicts."""
+    def _set_gradients(self, gradient: ArchGradient, position: SchedulePosition) -> tuple[Tensor, Tensor, Tensor]:
+        """Projects alpha's gradients and hands all gradients to the arch optimiser; measures conflicts.
+
+        What penalties add comes after the projection, which is about the gradients of the loss.
+        """
         rows = torch.stack(list(gradient.alpha.values()))
         before = after = self.meter(rows)
         cosines = self.meter.cosines(rows)
@@ -158,6 +162,12 @@ class BilevelSearch:
             parameter.grad = row.clone()
         for parameter, value in zip(self.arch.beta.values(), gradient.beta.values(), strict=True):
             parameter.grad = value
+        if self._penalties:
+            penalty = torch.stack([part.penalty(self.arch, position) for part in self._penalties]).sum()
+            inputs = arch_inputs(self.arch)
+            added = torch.autograd.grad(penalty, inputs, allow_unused=True, materialize_grads=True)
+            for parameter, extra in zip(inputs, added, strict=True):
+                parameter.grad = extra if parameter.grad is None else parameter.grad + extra
         if self.recipe.arch.clip is not None:
             nn.utils.clip_grad_norm_(self.arch.parameters(), self.recipe.arch.clip)
         return before, after, cosines

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.data import Batch
-from edgewise.methods import AlphaPenalty, ArchParameters, SchedulePosition
+from edgewise.methods import ArchParameters, SchedulePosition
 from edgewise.methods.gradient import Weights
 from edgewise.nn import frozen_weights
 from edgewise.search.losses import accuracy, cross_entropy
@@ -70,18 +70,13 @@ class SupernetProblem:
         return dict(self.passes.supernet.named_parameters())
 
     def arch_loss(self, weights: Weights | None = None) -> Tensor:
-        """Mean cross-entropy of the arch batch and the recipe's penalties on alpha.
-
-        Kept as `last_loss` and `last_accuracy` are the cross-entropy alone, and the accuracy.
-        """
-        batch, position = self.inputs.arch_batch, self.inputs.position
+        """Mean cross-entropy of the arch batch; kept as `last_loss`, with the accuracy as `last_accuracy`."""
+        batch = self.inputs.arch_batch
         # With its own weights, nobody asks for their gradients: an arch step of first order.
         with nullcontext() if weights is not None else frozen_weights(self.passes.supernet):
-            logits = self.passes.arch_logits(batch, position, weights)
+            logits = self.passes.arch_logits(batch, self.inputs.position, weights)
         loss = cross_entropy(logits, batch.y)
         self.last_loss, self.last_accuracy = loss.detach(), accuracy(logits, batch.y)
-        for part in self.passes.recipe.parts_of(AlphaPenalty):
-            loss = loss + part.penalty(self.arch, position)
         return loss
 
     def weights_loss(self, weights: Weights | None = None, *, twice: bool = False) -> Tensor:
