@@ -78,4 +78,27 @@ PARTS = [
         "",
         LOADING + "a_file_is_loaded_once_and_says_what_it_adds",
     ),
+    plant(
+        "beta decay is as strong in the first epoch as in the last",
+        "BetaDecay.penalty",
+        "self.weight * position.epoch / position.epochs",
+        "self.weight",
+        "tests/methods/test_beta_decay.py::"
+        "test_alphas_gradient_is_the_softmax_of_its_edge_over_the_number_of_edges",
+    ),
+    plant(
+        "beta decay sums over edges",
+        "BetaDecay.penalty",
+        ".logsumexp(-1).mean()",
+        ".logsumexp(-1).sum()",
+        "tests/methods/test_beta_decay.py::"
+        "test_alphas_gradient_is_the_softmax_of_its_edge_over_the_number_of_edges",
+    ),
+    plant(
+        "beta decay counts primitives that were dropped",
+        "BetaDecay.penalty",
+        "kept is None",
+        "True",
+        "tests/methods/test_beta_decay.py::test_primitives_that_a_stage_has_dropped_neither_count_nor_move",
+    ),
 ]

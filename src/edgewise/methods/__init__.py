@@ -1,6 +1,7 @@
 """The parts of a search method and the recipes that combine them."""
 
 from edgewise.methods.arch import ArchParameters, softmax_into_nodes
+from edgewise.methods.beta_decay import BetaDecay
 from edgewise.methods.cite import citations
 from edgewise.methods.conflicts import CONFLICT_COSINE, ConflictMeter
 from edgewise.methods.derivation import Derivation, SkipLimit, TopEdges, derive, sample_genotype
@@ -77,6 +78,7 @@ __all__ = [
     "ArchParameters",
     "ArchProblem",
     "ArchSettings",
+    "BetaDecay",
     "Combination",
     "ConflictMeter",
     "Derivation",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgewise.methods.beta_decay import BetaDecay
 from edgewise.methods.derivation import SkipLimit, TopEdges
 from edgewise.methods.diagnostics import Diagnostics
 from edgewise.methods.gradient import FirstOrder
 from edgewise.methods.gumbel import GumbelHard
 from edgewise.methods.hessian_stop import Adaptation, HessianStop
-from edgewise.methods.part import register_part
+from edgewise.methods.part import Parts, register_part
 from edgewise.methods.pc_darts import EdgeNormalisation, PartialChannels, WarmUp
 from edgewise.methods.perturbation import Adversarial, RandomSmoothing
 from edgewise.methods.projection import Projection
@@ -30,6 +31,7 @@ for _part in (
     ExactHypergradient,
     FiniteDifference,
     Projection,
+    BetaDecay,
     RandomSmoothing,
     Adversarial,
     OperationNoise,
@@ -154,6 +156,14 @@ NOISY_DARTS = replace(
     sources=("noisy-darts", "darts"),
 )
 
+BETA_DARTS = replace(
+    DARTS_V1,
+    name="beta-darts",
+    summary="beta-DARTS: DARTS with beta decay, which keeps alpha from deciding too early",
+    parts=Parts(BetaDecay()),
+    sources=("darts",),
+)
+
 
 def with_projection(base: Recipe) -> Recipe:
     """A recipe with the thesis's best gradient projection: edges into a node, in random order."""
@@ -187,6 +197,7 @@ for _recipe in (
     S_DARTS_RS,
     S_DARTS_ADV,
     NOISY_DARTS,
+    BETA_DARTS,
 ):
     RECIPES.register(_recipe.name, _recipe)
     RECIPES.register(f"{_recipe.name}-gp", PC_DARTS_GP if _recipe is PC_DARTS else with_projection(_recipe))
