@@ -27,6 +27,10 @@ PAIRS = {
         ["gdas", "perturbation.kind=random_smoothing"],
         ["s-darts-adv", "relaxation.kind=gumbel_hard"],
     ],
+    "relaxation dirichlet and gradient finite_difference": [
+        ["drnas-simple", "gradient.kind=finite_difference"],
+        ["darts-v2-fd", "relaxation.kind=dirichlet"],
+    ],
     "gradient finite_difference and random outputs": [
         ["darts-v2-fd", "noise.factor=0.1"],
         ["darts-v2-fd", "skip_dropout.rates=[0.3]"],

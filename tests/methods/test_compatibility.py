@@ -15,6 +15,8 @@ from edgewise.methods import (
     RECIPES,
     Adaptation,
     Adversarial,
+    BetaDecay,
+    DirichletMixture,
     EdgeNormalisation,
     ExactHypergradient,
     FiniteDifference,
@@ -23,6 +25,7 @@ from edgewise.methods import (
     HessianStop,
     OperationNoise,
     PartialChannels,
+    Parts,
     Projection,
     RandomSmoothing,
     Recipe,
@@ -42,6 +45,7 @@ TWO = Stages(add_layers=(0, 1), primitives=(8, 4))
 
 PARTS: dict[str, dict] = {
     "gumbel": {"relaxation": GumbelHard()},
+    "dirichlet": {"relaxation": DirichletMixture()},
     "exact": {"gradient": ExactHypergradient()},
     "difference": {"gradient": FiniteDifference()},
     "projection": {"projection": Projection("out", "symmetric")},
@@ -58,6 +62,7 @@ PARTS: dict[str, dict] = {
     "stages": {"stages": TWO},
     "warm-up": {"warm_up": WarmUp(10)},
     "limit": {"derivation": SkipLimit()},
+    "decay": {"parts": Parts(BetaDecay())},
 }
 
 SECOND_ORDER = ("gumbel_hard", "second-order", "relaxation.kind=softmax", "gradient.kind=first_order")
@@ -68,6 +73,7 @@ REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
     ("gumbel", "difference"): SECOND_ORDER,
     ("gumbel", "random"): ("gumbel_hard", "perturbation=none", "relaxation.kind=softmax"),
     ("gumbel", "adversarial"): ("gumbel_hard", "perturbation=none", "relaxation.kind=softmax"),
+    ("dirichlet", "difference"): ("finite_difference", "gradient.kind=exact", "relaxation.kind=softmax"),
     ("difference", "noise"): ("finite_difference", "noise", "gradient.kind=exact", "drop the other"),
     ("difference", "dropout"): ("finite_difference", "skip_dropout", "gradient.kind=exact", "drop the other"),
     ("difference", "drop-path"): ("finite_difference", "drop_path", "gradient.kind=exact", "drop the other"),

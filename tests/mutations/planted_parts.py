@@ -101,4 +101,32 @@ PARTS = [
         "True",
         "tests/methods/test_beta_decay.py::test_primitives_that_a_stage_has_dropped_neither_count_nor_move",
     ),
+    plant(
+        "Dirichlet mixtures are those of alpha, not of elu(alpha) + 1",
+        "_DirichletSample.forward",
+        "wide + 1",
+        "wide",
+        "tests/methods/test_dirichlet.py::test_samples_have_the_distributions_mean_and_variance",
+    ),
+    plant(
+        "Dirichlet mixtures draw from the global stream",
+        "_DirichletSample.forward",
+        "_sample_dirichlet(concentration, generator)",
+        "_sample_dirichlet(concentration)",
+        "tests/methods/test_dirichlet.py::test_the_same_stream_gives_the_same_mixture_and_leaves_the_global_one_alone",
+    ),
+    plant(
+        "Dirichlet mixtures of fewer primitives are not scaled up",
+        "DirichletMixture.mixture",
+        "drawn / drawn.sum(-1, keepdim=True)",
+        "drawn",
+        "tests/methods/test_dirichlet.py::test_dropped_primitives_get_nothing_and_the_others_their_own_distribution",
+    ),
+    plant(
+        "alpha learns from the sample of a Dirichlet mixture as if elu were the identity",
+        "_DirichletSample.forward",
+        "total) * slope",
+        "total)",
+        "tests/methods/test_dirichlet.py::test_alphas_gradient_is_that_of_the_mean_on_average",
+    ),
 ]

@@ -61,7 +61,7 @@ WAITS = [
         "GumbelHard.mixture",
         "if not active.any():",
         "if not alpha.detach().isfinite().all():",
-        ACCELERATOR + "no_step_of_a_recipe_waits_but_once_for_each_sample_of_gdas[grouped-gdas]",
+        ACCELERATOR + "no_step_of_a_recipe_waits_but_once_for_each_sample_of_a_mixture[grouped-gdas]",
     ),
     plant(
         "GDAS draws from an alpha that is not finite",

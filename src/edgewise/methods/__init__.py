@@ -6,6 +6,7 @@ from edgewise.methods.cite import citations
 from edgewise.methods.conflicts import CONFLICT_COSINE, ConflictMeter
 from edgewise.methods.derivation import Derivation, SkipLimit, TopEdges, derive, sample_genotype
 from edgewise.methods.diagnostics import Diagnostics
+from edgewise.methods.dirichlet import DirichletMixture
 from edgewise.methods.eigenvalue import Eigenvalue, hessian_product, largest_eigenvalue
 from edgewise.methods.gradient import ArchGradient, ArchProblem, FirstOrder, GradientEstimator
 from edgewise.methods.gumbel import GumbelHard
@@ -83,6 +84,7 @@ __all__ = [
     "ConflictMeter",
     "Derivation",
     "Diagnostics",
+    "DirichletMixture",
     "EdgeNormalisation",
     "Eigenvalue",
     "ExactHypergradient",

@@ -17,7 +17,7 @@ class Relaxation(Part):
     """From alpha to a mixture."""
 
     draws: ClassVar[bool] = False
-    """Whether a forward pass draws by chance which operations it evaluates."""
+    """Whether each forward pass draws its mixture by chance."""
 
     def strengths(self, alpha: Tensor, kept: Tensor | None = None) -> Tensor:
         """The share of each primitive, [edges, primitives], rows sum to 1: for derivation and diagnostics."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from edgewise.methods.beta_decay import BetaDecay
 from edgewise.methods.derivation import SkipLimit, TopEdges
 from edgewise.methods.diagnostics import Diagnostics
+from edgewise.methods.dirichlet import DirichletMixture
 from edgewise.methods.gradient import FirstOrder
 from edgewise.methods.gumbel import GumbelHard
 from edgewise.methods.hessian_stop import Adaptation, HessianStop
@@ -25,6 +26,7 @@ from edgewise.registry import Registry
 for _part in (
     Softmax,
     GumbelHard,
+    DirichletMixture,
     PartialChannels,
     EdgeNormalisation,
     FirstOrder,
@@ -164,6 +166,14 @@ BETA_DARTS = replace(
     sources=("darts",),
 )
 
+DRNAS_SIMPLE = replace(
+    DARTS_V1,
+    name="drnas-simple",
+    summary="DrNAS in one stage: each pass draws its mixture from Dirichlet distributions",
+    relaxation=DirichletMixture(),
+    sources=("drnas", "darts"),
+)
+
 
 def with_projection(base: Recipe) -> Recipe:
     """A recipe with the thesis's best gradient projection: edges into a node, in random order."""
@@ -198,6 +208,7 @@ for _recipe in (
     S_DARTS_ADV,
     NOISY_DARTS,
     BETA_DARTS,
+    DRNAS_SIMPLE,
 ):
     RECIPES.register(_recipe.name, _recipe)
     RECIPES.register(f"{_recipe.name}-gp", PC_DARTS_GP if _recipe is PC_DARTS else with_projection(_recipe))
