@@ -47,9 +47,7 @@ def layer_gradients(net: nn.Sequential, one: Batch) -> list[Tensor]:
 def test_parameters_and_multiply_adds_are_counted() -> None:
     net = small()
     assert zero_cost("params", net, [batch(0)]) == count_params(net) == 72 + 8 + 15
-    assert (
-        zero_cost("macs", net, [batch(0)]) == measure_cost(net, image_size=8, in_channels=2).macs == 64 * 72 + 12
-    )
+    assert zero_cost("macs", net, [batch(0)]) == 64 * 72 + 12
 
 
 def test_norms_and_saliencies_of_gradients_by_hand() -> None:
