@@ -86,7 +86,7 @@ def snip(network: nn.Module, batches: Sequence[Batch]) -> float:
     Source: Lee et al. 2019, as Abdelfattah et al. 2021, §3, sum it over a network.
     """
     gradients = _gradients(network, batches[0])
-    return float(sum((w * g).abs().sum() for w, g in zip(_layers(network), gradients, strict=True)))
+    return float(sum((w.detach() * g).abs().sum() for w, g in zip(_layers(network), gradients, strict=True)))
 
 
 @_score("synflow")
@@ -109,7 +109,7 @@ def synflow(network: nn.Module, batches: Sequence[Batch]) -> float:
     weights = _layers(network)
     ones = torch.ones_like(batches[0].x[:1], dtype=torch.float64)
     found = torch.autograd.grad(network(ones).sum(), weights, allow_unused=True, materialize_grads=True)
-    total = float(sum((w * g).abs().sum() for w, g in zip(weights, found, strict=True)))
+    total = float(sum((w.detach() * g).abs().sum() for w, g in zip(weights, found, strict=True)))
     return math.log(total) if total > 0 else -math.inf
 
 
