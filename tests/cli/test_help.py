@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import resource
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,19 @@ def parse(words: list[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
         return path, context.params
 
 
-def test_help_is_printed_within_half_a_second() -> None:
+def seconds_of_children() -> float:
+    """What all finished children of this process have used of the processor: other work does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_help_takes_less_than_half_a_second_of_the_processor() -> None:
     times = []
     for _ in range(5):
-        began = time.perf_counter()
+        before = seconds_of_children()
         subprocess.run([SCRIPT, "--help"], env=environment(), capture_output=True, check=True)
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.5
+        times.append(seconds_of_children() - before)
+    assert 0.0 < min(times) < 0.5
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])

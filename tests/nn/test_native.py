@@ -274,9 +274,11 @@ def test_what_the_kernels_keep_is_freed_by_the_backward_pass_and_not_only_with_t
     case = make(k=2)
     loss = case.logits("auto").sum()
     function = next(node for node in nodes_of(loss) if type(node).__name__ == "CellFunctionBackward")
-    assert all(made.y1 is None and made.y2 is None for made in function.forward.made.values())
+    assert all(state.y1 is None and state.y2 is None for state in function.forward.source_states.values())
     loss.backward()
-    assert all(made.y1 is None and made.pools == [None, None] for made in function.forward.made.values())
+    assert all(
+        state.y1 is None and state.pools == [None, None] for state in function.forward.source_states.values()
+    )
 
 
 def nodes_of(loss: Tensor) -> list:

@@ -61,8 +61,8 @@ def test_norms_and_saliencies_of_gradients_by_hand() -> None:
 def test_synflow_by_hand() -> None:
     net = small()
     ones = torch.ones(1, 2, 8, 8, dtype=torch.float64)
-    features = F.conv2d(ones, net[0].weight.double().abs(), padding=1).mean((2, 3))
-    weights, bias = net[5].weight.double().abs(), net[5].bias.double().abs()
+    features = F.conv2d(ones, net[0].weight.detach().double().abs(), padding=1).mean((2, 3))
+    weights, bias = (tensor.detach().double().abs() for tensor in (net[5].weight, net[5].bias))
     through = float((features @ weights.T).sum())
     # Every path counts once for the convolution and once for the linear layer; the bias is on no path.
     assert float((features @ weights.T + bias).sum()) > through
