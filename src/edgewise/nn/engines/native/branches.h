@@ -121,6 +121,8 @@ void branches_backward(const Shape& shape, const Input<T>& x, const Convolutions
   const Plan p(shape);
   const int64_t out_plane = p.ho * p.wo, in_plane = p.h * p.w, nb = weights.count;
   const bool shared = x.branch_stride == 0;
+  const int64_t *g = upstream.address, *stride = upstream.stride, *channel = upstream.channel;
+  const double *a = upstream.a, *b_ = upstream.b, *d_ = upstream.d, *samples = upstream.samples;
   std::vector<Taps> taps;
   int64_t size = 0;
   std::vector<int64_t> where;
@@ -153,12 +155,12 @@ void branches_backward(const Shape& shape, const Input<T>& x, const Convolutions
         }
         const T* kb = reinterpret_cast<const T*>(weights.depthwise[b]);
         const T* mb = reinterpret_cast<const T*>(weights.pointwise[b]);
-        const double sample = upstream.samples ? upstream.samples[b * p.n + n] : 1.0;
-        const T* gb = reinterpret_cast<const T*>(upstream.address[b]) + n * upstream.stride[b];
+        const double sample = samples ? samples[b * p.n + n] : 1.0;
         for (int64_t c = 0; c < p.c; ++c) {
           const int64_t q = b * p.c + c;
-          upstream_plane(p, gb + upstream.channel[q] * out_plane, y + ((n * nb + b) * p.c + c) * out_plane,
-                         T(upstream.a[q] * sample), T(upstream.b[q]), T(upstream.d[q]), dy + c * p.plane);
+          upstream_plane(p, reinterpret_cast<const T*>(g[b]) + n * stride[b] + channel[q] * out_plane,
+                         y + ((n * nb + b) * p.c + c) * out_plane, T(a[q] * sample), T(b_[q]), T(d_[q]),
+                         dy + c * p.plane);
         }
         product(mb, 1, p.c, p.c, p.c, dy + p.origin(), p.plane, dd + p.origin(), p.plane, p.length);
         if (gradients) {

@@ -100,6 +100,7 @@ template <class T>
 void pointwise_backward(const Grids& p, const T* x, const int64_t* weights, const T* y,
                         const Upstream& upstream, const int64_t* gradients, T* dx) {
   const T* g = reinterpret_cast<const T*>(*upstream.address);
+  const double *a = upstream.a, *b = upstream.b, *d = upstream.d;
   const int64_t plane = p.ho * p.wo, outs = p.all();
   std::vector<std::vector<T>> parts(omp_get_max_threads());
 #pragma omp parallel
@@ -117,7 +118,7 @@ void pointwise_backward(const Grids& p, const T* x, const int64_t* weights, cons
         take(p, x + n * p.c * p.h * p.w, from, to, flat);
         for (int64_t o = 0; o < outs; ++o) {
           const int64_t at = (n * outs + o) * plane + from * p.wo;
-          combine(g + at, y + at, T(upstream.a[o]), T(upstream.b[o]), T(upstream.d[o]), size, dy + o * p.gap);
+          combine(g + at, y + at, T(a[o]), T(b[o]), T(d[o]), size, dy + o * p.gap);
           std::fill(dy + o * p.gap + size, dy + (o + 1) * p.gap, T(0));
         }
         for (int64_t grid = 0, first = 0; grid < p.grids; first += p.outs[grid++]) {
