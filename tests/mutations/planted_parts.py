@@ -97,8 +97,8 @@ PARTS = [
     plant(
         "beta decay counts primitives that were dropped",
         "BetaDecay.penalty",
-        "kept is None",
-        "True",
+        "arch.kept(name)",
+        "None",
         "tests/methods/test_beta_decay.py::test_primitives_that_a_stage_has_dropped_neither_count_nor_move",
     ),
     plant(

@@ -10,6 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from edgewise.methods.arch import ArchParameters
+from edgewise.methods.relaxation import kept_or_least
 from edgewise.methods.roles import AlphaPenalty
 from edgewise.methods.schedule import SchedulePosition
 
@@ -33,9 +34,5 @@ class BetaDecay(AlphaPenalty):
 
     def penalty(self, arch: ArchParameters, position: SchedulePosition) -> Tensor:
         """See `AlphaPenalty.penalty`; primitives that an edge has dropped do not count."""
-        means = []
-        for cell_type, alpha in arch.alpha.items():
-            kept = arch.kept(cell_type)
-            there = alpha if kept is None else alpha.masked_fill(~kept, float("-inf"))
-            means.append(there.logsumexp(-1).mean())
+        means = [kept_or_least(alpha, arch.kept(name)).logsumexp(-1).mean() for name, alpha in arch.alpha.items()]
         return self.weight * position.epoch / position.epochs * torch.stack(means).sum()

@@ -12,7 +12,7 @@ from torch import Tensor
 from edgewise.errors import NonFiniteError
 from edgewise.methods.gradient import GradientEstimator
 from edgewise.methods.part import Combination
-from edgewise.methods.relaxation import Relaxation, masked_softmax
+from edgewise.methods.relaxation import Relaxation, kept_or_least, masked_softmax
 from edgewise.methods.roles import MixturePerturbation
 from edgewise.methods.schedule import START, SchedulePosition
 from edgewise.nn.mixture import Mixture
@@ -86,8 +86,7 @@ class GumbelHard(Relaxation):
         """
         uniform = torch.rand(alpha.shape, generator=generator, dtype=torch.float64).clamp_min(1e-300)
         gumbel = -(-uniform.log()).log()
-        masked = alpha if kept is None else alpha.masked_fill(~kept, -torch.inf)
-        logits = masked.log_softmax(-1) + to_device(gumbel, alpha.device, alpha.dtype)
+        logits = kept_or_least(alpha, kept).log_softmax(-1) + to_device(gumbel, alpha.device, alpha.dtype)
         soft = (logits / self.tau(position)).softmax(-1)
         expected = soft.detach()
         hard = torch.zeros_like(expected).scatter_(-1, expected.argmax(-1, keepdim=True), 1.0)

@@ -10,6 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from edgewise.config.limits import Times
+from edgewise.methods.relaxation import kept_or_least
 from edgewise.methods.roles import Kept, MixtureLoss, MixturePerturbation, Mixtures
 from edgewise.methods.schedule import SchedulePosition
 from edgewise.runtime.transfer import to_device
@@ -109,7 +110,7 @@ def onto_rows(values: Tensor, kept: Tensor | None) -> Tensor:
 
     A row of zeros becomes 1 at its largest entry before clipping.
     """
-    best = values if kept is None else values.masked_fill(~kept, -torch.inf)
+    best = kept_or_least(values, kept)
     clipped = values.clamp(0.0, 1.0) if kept is None else values.clamp(0.0, 1.0) * kept
     fallback = torch.zeros_like(values).scatter_(-1, best.argmax(-1, keepdim=True), 1.0)
     total = clipped.sum(-1, keepdim=True)

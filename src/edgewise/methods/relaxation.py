@@ -43,9 +43,14 @@ class Relaxation(Part):
         raise NotImplementedError
 
 
+def kept_or_least(values: Tensor, kept: Tensor | None) -> Tensor:
+    """The values of the primitives that are kept, and minus infinity for the others; [..., primitives]."""
+    return values if kept is None else values.masked_fill(~kept, -torch.inf)
+
+
 def masked_softmax(alpha: Tensor, kept: Tensor | None) -> Tensor:
     """Softmax over the primitives that are kept; the others get 0. Maps [..., edges, primitives] to the same."""
-    return torch.softmax(alpha if kept is None else alpha.masked_fill(~kept, -torch.inf), dim=-1)
+    return torch.softmax(kept_or_least(alpha, kept), dim=-1)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgewise.nn.drawn_hooks import DrawnHooks
+from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
+from edgewise.spaces.space import CellSpace
 
 EngineName = Literal["auto", "plain", "grouped"]
 """`plain`: one module after the other, on any device, differentiable as often as one likes. `grouped`: the same
@@ -27,16 +29,25 @@ PyTorch's operations, differentiable as often as one likes. Both give the same n
 """
 
 
-class Engine(Protocol):
-    """Computes one cell's mixed operations from the cell's own modules, with the numbers that they would give."""
+class Engine:
+    """Computes one cell's mixed operations from the cell's own modules, with the numbers that they would give.
+
+    Args:
+        space: the cell's.
+        edges: its mixed operations; their weights and batch norms stay where they are.
+    """
+
+    def __init__(self, space: CellSpace, edges: nn.ModuleList) -> None:
+        self.space = space
+        self._modules = edges
+        self.edges = cast(Sequence[PartialChannelEdge], edges)
 
     def can_run(self, x: Tensor, changes: DrawnHooks) -> bool:
         """Whether it can compute the cell for inputs such as this one, with these changes of outputs."""
-        ...
+        return True
 
     def prepare(self) -> None:
         """Does beforehand what torch.compile could not look through in the first pass."""
-        ...
 
     def __call__(
         self, inputs: Sequence[Tensor], mixture: Mixture, edge_weights: Tensor | None, changes: DrawnHooks
@@ -49,4 +60,4 @@ class Engine(Protocol):
             edge_weights: [edges], a factor for each edge, or None for 1.
             changes: of outputs, drawn for this pass.
         """
-        ...
+        raise NotImplementedError

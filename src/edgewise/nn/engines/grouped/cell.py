@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgewise.nn.drawn_hooks import DrawnHooks
+from edgewise.nn.engines.engine import Engine
 from edgewise.nn.engines.grouped.branches import run_branches
 from edgewise.nn.engines.grouped.norms import Norms
 from edgewise.nn.engines.grouped.plan import EdgePrimitive, Plan, Source, Weights, plan_cell
@@ -18,32 +18,22 @@ from edgewise.nn.engines.grouped.pools import run_pool
 from edgewise.nn.engines.grouped.reductions import run_reductions
 from edgewise.nn.engines.grouped.weigh import weigh
 from edgewise.nn.hooks import Change
-from edgewise.nn.mixed import PartialChannelEdge, join_nodes
+from edgewise.nn.mixed import join_nodes
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
 
 
-class GroupedEngine:
+class GroupedEngine(Engine):
     """Computes a cell's nodes from its own modules: everything of a kind that leaves a node is one operator call.
 
     A term is the output of an operation, or of several that are the same, such as a pool on all edges out of a
     node. The terms of a node's edges are mixed by a matrix product, [edges, terms] times [terms, pixels], in which
-    a term counts zero on edges that it does not belong to.
-
-    Args:
-        space: the cell's.
-        edges: its mixed operations; their weights and batch norms stay where they are.
+    a term counts zero on edges that it does not belong to. It is as general as the modules.
     """
 
     def __init__(self, space: CellSpace, edges: nn.ModuleList) -> None:
-        self.space = space
-        self._modules = edges
-        self.edges = cast(Sequence[PartialChannelEdge], edges)
+        super().__init__(space, edges)
         self._plans: dict[tuple[bool, frozenset[EdgePrimitive]], Plan] = {}
-
-    def can_run(self, x: Tensor, changes: DrawnHooks) -> bool:
-        """Always: it is as general as the modules."""
-        return True
 
     def prepare(self) -> None:
         """Plans passes in which nothing is drawn, on the device where the operations are."""

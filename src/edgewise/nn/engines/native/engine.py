@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from edgewise.nn.drawn_hooks import DrawnHooks
+from edgewise.nn.engines.engine import Engine
 from edgewise.nn.engines.native.addends import Layout
 from edgewise.nn.engines.native.affine import DTYPES
 from edgewise.nn.engines.native.build import library
 from edgewise.nn.engines.native.function import CellCall, CellFunction
 from edgewise.nn.engines.native.plan import KNOWN, SKIP, has_pool_norms, sources
-from edgewise.nn.mixed import PartialChannelEdge
 from edgewise.nn.mixture import Mixture
 from edgewise.spaces.space import CellSpace
 
@@ -25,18 +24,11 @@ def knows(space: CellSpace) -> bool:
     return KNOWN.issuperset(space.primitives)
 
 
-class NativeEngine:
-    """Computes a cell's output in a few passes over its planes.
-
-    Args:
-        space: the cell's.
-        edges: its mixed operations; their weights and batch norms stay where they are.
-    """
+class NativeEngine(Engine):
+    """Computes a cell's output in a few passes over its planes."""
 
     def __init__(self, space: CellSpace, edges: nn.ModuleList) -> None:
-        self.space = space
-        self._modules = edges
-        self.edges = cast(Sequence[PartialChannelEdge], edges)
+        super().__init__(space, edges)
         self._known = knows(space) and space.concat == space.inner and has_pool_norms(self.edges, space)
 
     def can_run(self, x: Tensor, changes: DrawnHooks) -> bool:
@@ -49,9 +41,6 @@ class NativeEngine:
             and changes.primitives <= {SKIP}
             and library() is not None
         )
-
-    def prepare(self) -> None:
-        """There is nothing to prepare."""
 
     def __call__(
         self, inputs: Sequence[Tensor], mixture: Mixture, edge_weights: Tensor | None, changes: DrawnHooks
