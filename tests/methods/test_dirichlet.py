@@ -81,6 +81,14 @@ def test_extreme_alphas_give_finite_mixtures_and_gradients(extreme: float) -> No
         assert bool((weights[:, 1] < 1e-6).all())
 
 
+def test_where_all_alphas_of_an_edge_are_low_one_operation_is_drawn_and_gradients_are_finite() -> None:
+    alpha = torch.full((500, 5), -1e4, requires_grad=True)
+    weights = PART.mixture(alpha, generator=stream(7)).weights
+    (gradient,) = torch.autograd.grad((weights * torch.arange(5.0)).sum(), alpha)
+    assert bool(gradient.isfinite().all())
+    assert float(weights.detach().max(-1).values.mean()) > 0.9
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_an_alpha_that_is_not_finite_is_an_error(bad: float) -> None:
     alpha = torch.zeros(2, 3)

@@ -228,6 +228,20 @@ def test_the_kernels_refuse_pools_without_batch_norms_and_cells_that_give_the_la
     assert kernels_run(NB201Supernet(replace(identities, output="concat"), spec), x)
 
 
+def test_a_second_derivative_is_there_where_it_is_asked_for() -> None:
+    case = make()
+    found = []
+    for engine in ("plain", "auto"):
+        case.net.use_engine(engine)
+        with case.net.differentiable_twice():
+            mixture = {name: Mixture(alpha.softmax(-1)) for name, alpha in case.alpha.items()}
+            loss = F.cross_entropy(case.net(case.x, mixture, case.beta), torch.arange(len(case.x)) % CLASSES)
+        (first,) = torch.autograd.grad(loss, [case.alpha["normal"]], create_graph=True)
+        found.append(torch.autograd.grad(first.square().sum(), [case.alpha["normal"]])[0])
+        assert {m.engine for m in case.net.modules() if isinstance(m, MixedEdges)} == {engine}
+    assert distance(*found) < 1e-8
+
+
 def test_a_second_derivative_is_refused_instead_of_wrong() -> None:
     case = make()
     loss = F.cross_entropy(case.logits("auto"), torch.arange(len(case.x)) % CLASSES)

@@ -16,8 +16,8 @@ from edgewise.methods.second_order import FiniteDifference
 from edgewise.nn.mixture import Mixture
 from edgewise.runtime.transfer import to_device
 
-LEAST = -500.0
-"""Below it alpha counts as this: exp of it is the smallest concentration, still above 0 in float64."""
+LEAST = -6.0
+"""Below it alpha counts as this: where all concentrations of an edge are smaller, samples underflow to 0 / 0."""
 
 
 @dataclass(frozen=True)
